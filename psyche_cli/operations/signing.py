@@ -139,14 +139,17 @@ class SigningSession(Session):
         """Simulate a transaction. Raises the errors that ``send`` raises before sending."""
         return self.sender.prepare(instructions, self.payer).simulation
 
-    def confirm(self, consequence: str) -> None:
+    def confirm(self, consequence: str) -> bool:
         """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.
 
-        Restarts the deadline, so that the time until the user answers does not count.
+        Restarts the deadline, so that the time until the user answers does not count. Returns whether a person was
+        asked, so that time has passed.
         """
         asked = self.clock.monotonic()
-        if self.ask(consequence):
+        is_person = self.ask(consequence)
+        if is_person:
             self.deadline.restart(waited=self.clock.monotonic() - asked)
+        return is_person
 
 
 def outcome_of(operation: Callable[[SigningSession], Result], session: SigningSession) -> Result:

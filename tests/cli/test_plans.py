@@ -19,24 +19,22 @@ from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
-from tests.cli.harness import Chain, Outcome, address_of, methods_of
+from tests.cli.harness import Chain, address_of, methods_of
 from tests.cli.killing import killed
 from tests.support.declared_runs import (
     KEYS,
     EpochEnds,
+    apply,
     dumped_run,
     run_as_dumped,
     variations,
+    vault,
     write_declared_run,
 )
 from tests.support.run_driver import RunDriver
 from tests.support.state_home import state_home
 
 RUN = ("--run-id", "test")
-
-
-def apply(house: House, file: Path, *words: object) -> Outcome:
-    return house.cli("apply", file, "--yes", "--output", "json", *words)
 
 
 def obstacles(house: House, run: WantedRun, path: Path, *words: object) -> dict[str, str]:
@@ -313,11 +311,6 @@ def test_an_existing_plan_is_not_overwritten(house: House, base: WantedRun, tmp_
 
 
 # --- payments ------------------------------------------------------------------------------------------------------
-
-
-def vault(house: House) -> float:
-    held: float = house.dump()["treasurer_run"]["funded_collateral_amount"]
-    return held
 
 
 def test_the_limits_of_a_top_up(house: House, base: WantedRun, tmp_path: Path) -> None:

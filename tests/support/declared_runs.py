@@ -19,7 +19,7 @@ from psyche_cli.run_file.load import parse_run_file
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
 from psyche_cli.run_file.write import run_file_toml
 from tests.cli.conftest import MINIMAL, House
-from tests.cli.harness import address_of
+from tests.cli.harness import Outcome, address_of
 
 Variation: TypeAlias = Callable[[WantedRun], WantedRun]
 
@@ -214,3 +214,14 @@ def run_as_dumped(run: WantedRun) -> WantedRun:
 
 def _sorted_keys(delegates: tuple[Pubkey, ...] | None) -> tuple[Pubkey, ...]:
     return tuple(sorted(delegates or (), key=str))
+
+
+def apply(house: House, file: Path, *words: object) -> Outcome:
+    """Apply a file without a question, with JSON output."""
+    return house.cli("apply", file, "--yes", "--output", "json", *words)
+
+
+def vault(house: House) -> float:
+    """The balance of the vault of the run ``test`` in whole tokens."""
+    held: float = house.dump()["treasurer_run"]["funded_collateral_amount"]
+    return held

@@ -50,11 +50,12 @@ def command(
     """
     from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.durations import parse_duration
-    from psyche_cli.operations.run_files.apply import Applying, apply_run
+    from psyche_cli.operations.run_files.apply import apply_run
     from psyche_cli.operations.run_files.given import read_given
     from psyche_cli.operations.run_files.lock import applying
     from psyche_cli.operations.run_files.pause_wait import LONGEST, PauseWait
     from psyche_cli.operations.run_files.target import Target
+    from psyche_cli.operations.run_files.work import Applying
     from psyche_cli.solana.sending.recording import intent_text
 
     environment = call.environment

@@ -128,6 +128,10 @@ class Ledger:
         held = self._content(address, TokenAccount).amount
         self.change(address, lambda account: account._replace(amount=held + amount))
 
+    def tokens(self, address: Pubkey) -> int:
+        """The balance of a token account in base units."""
+        return self._content(address, TokenAccount).amount
+
     def exists(self, address: Pubkey) -> bool:
         """Whether the account was created; lamports alone do not count."""
         account = self.accounts.get(address)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Final
 
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
+from psyche_cli.operations.effects.ledger import Ledger
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
+from psyche_cli.operations.rewards.balance_guard import BalanceGuard
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import TopUpData
 from psyche_cli.operations.runs.find import locate_run, token_amount
@@ -25,13 +29,23 @@ TOP_UP: Final = "top up"
 
 
 def top_up_rewards(
-    session: SigningSession, *, run_id: str, collateral_amount: str, treasurer_index: int | None = None
+    session: SigningSession,
+    *,
+    run_id: str,
+    collateral_amount: str,
+    treasurer_index: int | None = None,
+    vault_holds: int | None = None,
 ) -> OperationResult[TopUpData]:
     """Transfer ``collateral_amount`` (whole tokens, exact decimal) from the wallet's token account to the vault.
 
     Any wallet may top up any run. If an interrupted attempt of the same request has landed, nothing is paid again.
+
+    ``vault_holds`` is the balance of the vault, in base units, for which the amount was computed. If it is another one,
+    or the wallet makes another transfer at the same time, on any computer, nothing is paid: a transfer of all that the
+    wallet holds to itself precedes the payment, and fails if that has become less.
+
     Raises Refused for a run without a treasurer, AccountNotFound if the wallet has no token account for the collateral,
-    InvalidAmount, InsufficientFunds.
+    InvalidAmount, InsufficientFunds; StalePlan if the balances have changed.
     """
     located = locate_run(session, run_id, treasurer_index)
     source = associated_token_address(session.authority, located.require_treasurer().collateral_mint)
@@ -41,26 +55,38 @@ def top_up_rewards(
     assert treasury is not None  # require_treasurer has checked this
     mint = treasury.mint
     amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
-    instruction = session.instructions.transfer_tokens(
-        source=source,
-        mint=mint.address,
-        destination=treasury.vault,
-        owner=session.authority,
-        amount=amount,
-        decimals=mint.decimals,
-    )
+
+    def transfer(destination: Pubkey, units: int) -> Instruction:
+        return session.instructions.transfer_tokens(
+            source=source,
+            mint=mint.address,
+            destination=destination,
+            owner=session.authority,
+            amount=units,
+            decimals=mint.decimals,
+        )
+
+    guard = None if vault_holds is None else BalanceGuard(session, treasury, vault_holds)
+    if guard is not None and session.earlier is None:
+        guard.check(treasury.vault_amount)
     # With a chosen blockhash or nonce, the same options must result in the same message, to be signed elsewhere.
-    instructions = [instruction] if session.is_limited else [unique_data_limit(), instruction]
+    instructions = [
+        *([] if session.is_limited else [unique_data_limit()]),
+        *([] if guard is None else [transfer(source, token_amount(raw_source))]),
+        transfer(treasury.vault, amount),
+    ]
     receipt = session.earlier
     if receipt is None:
         _require_tokens(session, source, raw_source, mint, amount)
         require_lamports(session, funds, instructions)
-        receipt = session.send(
-            instructions,
-            label=TOP_UP,
-            expected=lambda ledger: ledger.transfer_tokens(source, treasury.vault, amount),
-            pays_again=True,
-        )
+
+        def effects(ledger: Ledger) -> None:
+            if guard is not None:
+                guard.check(ledger.tokens(treasury.vault))
+            ledger.transfer_tokens(source, treasury.vault, amount)
+
+        with nullcontext() if guard is None else guard.explaining(source, token_amount(raw_source)):
+            receipt = session.send(instructions, label=TOP_UP, expected=effects, pays_again=True)
     held = read_if_possible(lambda: token_amount(session.rpc.account(treasury.vault)))
     if held is None:
         held = treasury.vault_amount + (amount if session.earlier is None else 0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from psyche_cli.durations import format_duration
+from psyche_cli.durations import format_duration, rough_duration
 from psyche_cli.errors import NotReached
 from psyche_cli.operations.runs.find import Run, find_run, find_run_again
 from psyche_cli.operations.runs.set_paused import set_paused
@@ -33,21 +34,27 @@ class PauseWait(NamedTuple):
 
 
 def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int | None, wait: PauseWait) -> None:
-    """Wait until the run is Paused. Raises NotReached after the time, and the errors of the requests."""
+    """Wait until the run is Paused, or no longer about to pause, because another process has resumed it.
+
+    Raises NotReached after the time, and the errors of the requests.
+    """
     run = find_run(session, run_id, treasurer_index)
     run = _look(session, run, wait.seconds)
-    if _is_paused(run):
+    if not _is_pausing(run):
         return
     waited = format_duration(wait.seconds)
     if wait.on_timeout == "resume":
         session.notify(f"The pause of run {run_id} did not take effect within {waited}. It is resumed once it does.")
         run = _look(session, run, wait.seconds)
-        if _is_paused(run):
-            session.deadline.restart()
-            set_paused(session, run_id=run_id, paused=False, treasurer_index=treasurer_index)
+        if not _is_pausing(run):
+            resumes = run.account.run_state == RunState.PAUSED
+            if resumes:
+                session.deadline.restart()
+                set_paused(session, run_id=run_id, paused=False, treasurer_index=treasurer_index)
             raise _not_reached(
                 run,
-                f"The pause of run {run_id!r} did not take effect within {waited}: it was resumed without the change.",
+                f"The pause of run {run_id!r} did not take effect within {waited}: "
+                + ("it was resumed without the change." if resumes else f"it is {run.account.run_state.text}."),
                 "Use a longer --wait.",
             )
     raise _not_reached(
@@ -58,20 +65,21 @@ def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int
 
 
 def _look(session: SigningSession, run: Run, seconds: int) -> Run:
-    """Read the run until it is Paused or the time is over; returns it as it was read last."""
+    """Read the run until it is no longer about to pause or the time is over; returns it as it was read last."""
     limit = Deadline(session.clock, seconds)
     with session.rpc.waits.showing(f"Waiting until run {run.run_id} is Paused") as shown:
         while True:
             session.deadline.restart()
             run = find_run_again(session, run)
-            if _is_paused(run) or limit.passed:
+            if not _is_pausing(run) or limit.passed:
                 return run
-            shown.now(f"{run.account.run_state.text}, step {run.account.step}, {{}} s left", limit.remaining)
+            left = rough_duration(math.ceil(limit.remaining))
+            shown.now(f"{run.account.run_state.text}, step {run.account.step}, {left} left")
             session.rpc.waits.sleep(session.clock, min(_EVERY, limit.remaining))
 
 
-def _is_paused(run: Run) -> bool:
-    return run.account.run_state == RunState.PAUSED
+def _is_pausing(run: Run) -> bool:
+    return run.account.pending_pause and not run.account.run_state.is_halted
 
 
 def _not_reached(run: Run, message: str, hint: str) -> NotReached:

@@ -79,8 +79,14 @@ def _grantee(step: StepData) -> Pubkey:
 
 def _top_up(session: SigningSession, wanted: WantedRun, actual: ActualRun, step: StepData) -> OperationResult[Any]:
     amount = format_amount(step.collateral or 0, actual.decimals)
+    [change] = step.changes
+    assert isinstance(change.before, int)  # the balance of the vault
     return top_up_rewards(
-        session, run_id=wanted.run_id, collateral_amount=amount, treasurer_index=_index(wanted, actual)
+        session,
+        run_id=wanted.run_id,
+        collateral_amount=amount,
+        treasurer_index=_index(wanted, actual),
+        vault_holds=change.before,
     )
 
 

@@ -116,7 +116,7 @@ def wanted_model(wanted: WantedRun, actual: ActualRun) -> Mapping[str, Any] | No
 def first_step(wanted: WantedRun, actual: ActualRun) -> int:
     """The step at which the run starts or is resumed."""
     if actual.state in ("absent", "unstarted"):
-        return wanted.start_step or 1
+        return 1 if wanted.start_step is None else wanted.start_step
     assert actual.run is not None
     return actual.run.next_step
 

@@ -143,14 +143,14 @@ class Recorder:
         """The record of a transaction, or None. Raises JournalError."""
         return self._journal.entry(signature)
 
-    def unsettled(self, label: str, genesis_hash: str) -> list[JournalEntry]:
+    def unsettled(self, label: str, genesis_hash: str | None = None) -> list[JournalEntry]:
         """The unsettled records with a label for the run of this session, of any wallet and process.
 
-        Raises JournalError.
+        They are those of the cluster with this genesis hash; None for all clusters. Raises JournalError.
         """
         entries = self._journal.entries(unsettled_only=True)
-        wanted = (label, genesis_hash, self._run_id)
-        return [entry for entry in entries if (entry.label, entry.genesis_hash, entry.run_id) == wanted]
+        found = [entry for entry in entries if (entry.label, entry.run_id) == (label, self._run_id)]
+        return [entry for entry in found if genesis_hash in (None, entry.genesis_hash)]
 
     def landed(self, label: str) -> list[JournalEntry]:
         """The records of this wallet's transactions with a label that have landed, on any cluster, latest first.

@@ -1,0 +1,177 @@
+"""Does the steps of a plan, and reports each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from psyche_cli.errors import NotReached, PsycheError, Refused, StalePlan, WrongRunState
+from psyche_cli.json_values import to_json
+from psyche_cli.operations.run_files.actual import ActualRun
+from psyche_cli.operations.run_files.budget import Budget
+from psyche_cli.operations.run_files.other_transfers import OtherTransfers
+from psyche_cli.operations.run_files.pause_wait import PauseWait
+from psyche_cli.operations.run_files.payloads import AppliedData, DoneStep, StepData
+from psyche_cli.operations.run_files.plan_file import ReviewedPlan
+from psyche_cli.operations.run_files.planning import Plan
+from psyche_cli.operations.run_files.review import require_reviewed
+from psyche_cli.operations.run_files.target import Target
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
+
+_MOST_ATTEMPTS: Final = 10
+"""How often a transfer is planned again because a balance has changed meanwhile."""
+
+
+class Applying(NamedTuple):
+    """What is applied: the target and, if a plan file was given, the plan in it.
+
+    ``again`` is the command line that continues after an interruption. ``report`` receives the result so far after each
+    step but the last one.
+    """
+
+    target: Target
+    reviewed: ReviewedPlan | None
+    wait: PauseWait
+    again: str
+    report: Callable[[OperationResult[AppliedData]], None] = lambda _: None
+
+
+class Work:
+    """The steps of one process.
+
+    ``plan`` is the one that was shown: only its steps are done. ``earlier`` are transfers to the vault that an
+    interrupted process has made.
+    """
+
+    def __init__(
+        self,
+        session: SigningSession,
+        applying: Applying,
+        plan: Plan,
+        budget: Budget,
+        others: OtherTransfers,
+        earlier: Sequence[Receipt],
+    ) -> None:
+        self._session = session
+        self._applying = applying
+        self._shown = plan
+        self._known = _documents(plan) if applying.reviewed is None else applying.reviewed.steps
+        self._budget = budget
+        self._others = others
+        self._earlier = earlier
+        self._done: list[DoneStep] = []
+        self._receipts: list[Receipt] = []
+        self._attempts = 0
+
+    def perform_all(self, plan: Plan, actual: ActualRun) -> bool:
+        """Do the first step, read the run again, and so on until nothing is left.
+
+        Returns whether the vault still lacks something. Raises the errors of ``apply_run``.
+        """
+        session, target = self._session, self._applying.target
+        while plan.steps:
+            for due in plan.steps:
+                require_reviewed(target.run_id, due, self._known)
+            step = plan.steps[0]
+            self._require_new(step)
+            number, count = len(self._done) + 1, len(self._done) + len(plan.steps)
+            session.notify(f"Step {number} of {count}: {step.title}.")
+            session.deadline.restart()
+            try:
+                with session.sender.annotating_errors():
+                    refusal = self._perform(step, actual)
+                actual = self._read_again(refusal)
+                plan = target.plan(actual, most=self._budget.left(actual))
+                refuse_obstacles(target.run_id, plan)
+                if refusal is not None and any(_key(step) == _key(due) for due in plan.steps):
+                    self._plan_again(step, refusal)
+            except PsycheError as error:
+                if not isinstance(error, NotReached):
+                    error.hint = f"{error.hint} To continue: {self._applying.again}".strip()
+                raise
+            if plan.steps:
+                self._applying.report(self._so_far(count))
+        return any(step.kind == "top-up" for step in target.plan(actual).steps)
+
+    def _perform(self, step: StepData, actual: ActualRun) -> Refused | None:
+        """Do a step. Returns the error if it was refused, perhaps because another process has done it meanwhile."""
+        if step.kind == "top-up" and self._others.settle():
+            return None  # it is to be planned again
+        try:
+            made = self._applying.target.perform(self._session, actual, step, self._applying.wait)
+        except Refused as error:
+            if step.kind == "create":
+                raise
+            return error
+        self._budget.is_spent = self._budget.is_spent or step.kind == "top-up"
+        self._receipts += made
+        self._done.append(DoneStep(step.kind, step.title, step.subject, tuple(one.signature for one in made)))
+        return None
+
+    def _read_again(self, refusal: Refused | None) -> ActualRun:
+        """Read the run after a step. If that fails, a refusal of the step is the error."""
+        self._session.deadline.restart()
+        try:
+            return self._applying.target.read(self._session, self._session.authority)
+        except PsycheError as error:
+            raise refusal or error from error
+
+    def _plan_again(self, step: StepData, refusal: Refused) -> None:
+        """Raise the refusal of a step that is still due, unless it is a transfer whose ground has moved."""
+        self._attempts += 1
+        if not isinstance(refusal, StalePlan) or self._attempts == _MOST_ATTEMPTS:
+            raise refusal
+        self._session.notify(f"{refusal.message} The step {step.title!r} was planned again.")
+
+    def _require_new(self, step: StepData) -> None:
+        """Raise WrongRunState for a step that was done before, so that no two processes revert each other forever."""
+        if any(_key(one) == _key(step) for one in self._done):
+            raise WrongRunState(
+                f"The step {step.title!r} of run {self._applying.target.run_id!r} has not had the expected effect.",
+                hint="Another process may have reverted it. Show what is left: psyche-cli plan FILE",
+            )
+
+    def _so_far(self, count: int) -> OperationResult[AppliedData]:
+        """The result after a step but the last one, of ``count`` steps."""
+        run_id = self._applying.target.run_id
+        return OperationResult(
+            summary=f"Step {len(self._done)} of {count} of run {run_id} is done.",
+            data=AppliedData(run_id=run_id, already_so=False, finished=False, steps=tuple(self._done)),
+            transactions=(*self._earlier, *self._receipts),
+        )
+
+    def result(self, *, is_short: bool) -> OperationResult[AppliedData]:
+        """The result at the end. ``is_short`` is whether the vault still lacks something."""
+        run_id, done = self._applying.target.run_id, self._done
+        count = "1 step" if len(done) == 1 else f"{len(done)} steps"
+        so = f"Run {run_id} matches its file{', except for its funding' if is_short else ''}"
+        return OperationResult(
+            summary=f"{so}, after {count}." if done else f"{so}: nothing was sent.",
+            data=AppliedData(run_id=run_id, already_so=not done, finished=True, steps=tuple(done)),
+            details=tuple((f"step {number}", step.title) for number, step in enumerate(done, 1)),
+            transactions=(*self._earlier, *self._receipts),
+            warnings=self._shown.warnings,
+            next_steps=(self._session.given.command("show", run_id=run_id),),
+        )
+
+
+def refuse_obstacles(run_id: str, plan: Plan) -> None:
+    """Raise Refused if the plan has obstacles."""
+    if plan.obstacles:
+        listed = "; ".join(f"{one.key}: {one.message}" for one in plan.obstacles)
+        raise Refused(
+            f"Run {run_id!r} cannot be made to match its file: {listed}.",
+            hint="Nothing more was sent. Change the file, or remove these keys from it.",
+        )
+
+
+def _key(step: StepData | DoneStep) -> tuple[str, str | None]:
+    """What identifies a step in a plan."""
+    return step.kind, step.subject
+
+
+def _documents(plan: Plan) -> list[Any]:
+    """The steps of a plan as they are in a plan file."""
+    return [to_json(step) for step in plan.steps]
