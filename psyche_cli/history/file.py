@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import HistoryBusy, HistoryDamaged, HistoryError, HistoryTooNew
+from psyche_cli.file_locks import open_locked
 from psyche_cli.history.schema import APPLICATION, FORMAT, TABLES
 from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.protocol.programs import ProgramIds
@@ -53,24 +54,19 @@ class HistoryFile(SqliteFile):
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the history for a sync. The lock ends with the process. Raises HistoryBusy if another one holds it."""
-        import fcntl
-
         path = self.path.with_suffix(".lock")
         with _ERRORS.converted(path, "written"):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            lock = open_locked(path)
+        if lock is None:
+            raise HistoryBusy(
+                f"Another process is updating the history {self.path}.",
+                hint="Wait until it is done, or use --no-sync.",
+                path=str(self.path),
+            )
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise HistoryBusy(
-                    f"Another process is updating the history {self.path}.",
-                    hint="Wait until it is done, or use --no-sync.",
-                    path=str(self.path),
-                ) from None
             yield
         finally:
-            os.close(descriptor)
+            os.close(lock)
 
 
 def _create(connection: sqlite3.Connection) -> None:

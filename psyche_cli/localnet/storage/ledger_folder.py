@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from psyche_cli.errors import LocalnetError
+from psyche_cli.file_locks import open_locked
 
 Result = TypeVar("Result")
 
@@ -30,18 +30,16 @@ class LedgerFolder:
         self._index_of_log = path / "ledger.sqlite-shm"
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            lock = open_locked(path / "lock")
         except OSError as error:
             raise unusable(path, error) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+        if lock is None:
             raise LocalnetError(
                 f"The ledger {path} is in use by another local validator.",
                 hint="Stop it, or choose another directory with --ledger.",
                 path=str(path),
-            ) from error
+            )
+        self._lock = lock
 
     def log_bytes(self) -> int:
         """The size of the log, in which changes are before they are copied to the file; 0 after a clean shutdown."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from psyche_cli.errors import DiskFull, FileError, UnsafePath
+from psyche_cli.file_locks import lock_if_free
 from psyche_cli.operations.files.server_paths import ServerPath
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -101,14 +101,12 @@ class TargetFile:
                 os.unlink(self.partial, dir_fd=self._folder)
                 descriptor = self._opened(self.partial, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             with os.fdopen(descriptor, "r+b") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
+                if not lock_if_free(file.fileno()):
                     raise FileError(
                         f"Another process is downloading {self.shown}.",
                         hint="Wait for it, or choose another folder.",
                         path=str(self.shown),
-                    ) from error
+                    )
                 yield file
                 file.flush()
 

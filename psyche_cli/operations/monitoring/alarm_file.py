@@ -7,7 +7,6 @@ or has its notifications.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.errors import AlarmsDamaged, AlarmsTooNew, MonitoringError, MonitorRunning
+from psyche_cli.file_locks import open_locked
 from psyche_cli.operations.monitoring.alarms import QUIET, Alarm
 from psyche_cli.sqlite_files import FileErrors, FileKind, SqliteFile
 
@@ -183,31 +183,25 @@ class AlarmFile:
     @contextlib.contextmanager
     def opened(self) -> Iterator[AlarmFile]:
         """A context in which no other process uses the file. Raises MonitorRunning, MonitoringError."""
-        lock = self.path.with_suffix(".lock")
         try:
-            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = open_locked(self.path.with_suffix(".lock"))
         except OSError as error:
             raise MonitoringError(
                 f"The alarms {self.path} cannot be written: {error.strerror}.",
                 hint="Choose another folder with --state-dir.",
                 path=str(self.path),
             ) from error
+        if lock is None:
+            raise MonitorRunning(
+                f"Another monitor uses the alarms {self.path}.",
+                hint="Stop it, or give one of them another name: write a key name at the top of its rules file.",
+                path=str(self.path),
+            )
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise MonitorRunning(
-                    f"Another monitor uses the alarms {self.path}.",
-                    hint="Stop it, or give one of them another name: write a key name at the top of its rules file.",
-                    path=str(self.path),
-                ) from error
-            try:
-                yield self
-            finally:
-                self._file.close()
+            yield self
         finally:
-            os.close(descriptor)
+            self._file.close()
+            os.close(lock)
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Alarms]:

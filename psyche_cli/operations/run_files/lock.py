@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import ApplyRunning, JournalError
+from psyche_cli.file_locks import open_locked
 
 _FOLDER: Final = "applying"
 
@@ -23,28 +24,22 @@ def applying(folder: Path, run_id: str) -> Iterator[None]:
 
     Raises ApplyRunning if another process holds it, and JournalError if the folder cannot be used.
     """
-    import fcntl
-
     path = folder / _FOLDER / hashlib.sha256(run_id.encode()).hexdigest()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = open_locked(path)
     except OSError as error:
         reason = error.strerror or "invalid path"
         raise JournalError(
             f"Cannot use the state folder {folder}: {reason}. Nothing was sent.",
             hint="Choose another folder with --state-dir.",
         ) from error
+    if lock is None:
+        raise ApplyRunning(
+            f"Another apply, or a scheduled operation, of run {run_id!r} is running on this computer.",
+            hint="Nothing was sent. Wait until it has ended.",
+            run_id=run_id,
+        )
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ApplyRunning(
-                f"Another apply, or a scheduled operation, of run {run_id!r} is running on this computer.",
-                hint="Nothing was sent. Wait until it has ended.",
-                run_id=run_id,
-            ) from error
         yield
     finally:
-        os.close(descriptor)
+        os.close(lock)

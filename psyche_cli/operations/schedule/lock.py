@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import JournalError
+from psyche_cli.file_locks import open_locked
 
 _FOLDER: Final = "scheduling"
 
@@ -21,23 +22,16 @@ def sole(folder: Path, verb: str, run_id: str) -> Iterator[bool]:
     The operating system releases it when the process ends, in whatever way. Raises JournalError if the folder cannot be
     used.
     """
-    import fcntl
-
     path = folder / _FOLDER / hashlib.sha256(f"{verb} {run_id}".encode()).hexdigest()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = open_locked(path)
     except OSError as error:
         raise JournalError(
             f"Cannot use the state folder {folder}: {error.strerror or 'invalid path'}. Nothing was done.",
             hint="Choose another folder with --state-dir.",
         ) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        yield lock is not None
     finally:
-        os.close(descriptor)
+        if lock is not None:
+            os.close(lock)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import DaemonRunning
+from psyche_cli.file_locks import open_locked
 from psyche_cli.workers.daemon_file import DaemonFile, folder_unusable, read_daemon_file, read_token
 from psyche_cli.workers.engines.holder import process_start
 from psyche_cli.workers.storage.configs import write_private_json
@@ -31,12 +31,10 @@ class Singleton:
         try:
             folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
             folder.path.chmod(PRIVATE_FOLDER)  # the socket is inside
-            self._lock = os.open(folder.daemon_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(self._lock)
-                raise self._running() from None
+            lock = open_locked(folder.daemon_lock)
+            if lock is None:
+                raise self._running()
+            self._lock = lock
             found = read_daemon_file(folder.daemon_pid)
             self.previous = None if found is None or found.is_alive else found
             self.token = _token(folder.daemon_token)
