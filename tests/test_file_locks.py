@@ -26,9 +26,9 @@ def test_one_holds_a_lock_until_it_is_closed(tmp_path: Path) -> None:
 def test_no_descriptor_is_left_open_if_the_file_is_locked(tmp_path: Path) -> None:
     first = open_locked(tmp_path / "lock")
     assert first is not None
-    before = len(os.listdir("/dev/fd"))
+    before = len([*Path("/dev/fd").iterdir()])
     assert open_locked(tmp_path / "lock") is None
-    assert len(os.listdir("/dev/fd")) == before
+    assert len([*Path("/dev/fd").iterdir()]) == before
     os.close(first)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.environment import Environment, OutputFormat
-from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
+from psyche_cli.limits import LOCAL_RPC_URL, U32_MAX, U64_MAX
 
 Values: TypeAlias = Callable[[Environment, Mapping[str, Any]], Iterable[str]]
 """Suggested values of a parameter for shell completion, given the values of the other parameters. Others are valid too;
@@ -388,6 +388,16 @@ AllRuns = Annotated[bool, option("--all", help="All runs on the cluster.")]
 ReadInterval = Annotated[
     str,
     option("--interval", metavar="DURATION", help="How often the runs are read: seconds, or such as 30s, 5m or 1h."),
+]
+TrainSeconds = Annotated[
+    int | None,
+    option(
+        "--train-seconds",
+        metavar="N",
+        help="Seconds after which members report a round. Defaults to max_round_train_time, the slowest pace.",
+        min=1,
+        max=U32_MAX,
+    ),
 ]
 TreasurerIndex = Annotated[
     int | None,

@@ -18,8 +18,8 @@ from psyche_cli.model.states import CoordinatorState, initial_state
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription
 from psyche_cli.protocol.instructions.layout_forms import LIKE_V1
 from psyche_cli.protocol.programs import ProgramIds
+from psyche_cli.solana.rpc.answers import is_complete_log
 
-_TRUNCATED: Final = "Log truncated"
 _LOG: Final = "Program log: "
 _FIRST_ERROR_OF_A_PROGRAM: Final = 6000
 _TOKEN_PROGRAM_NAME: Final = "spl-token"
@@ -289,7 +289,7 @@ _ROLES: Final = {"transfer": ("source", "destination"), "mint_to": (None, "accou
 
 def _coordinator_logs(logs: Sequence[str], programs: ProgramIds) -> list[tuple[str, ...]] | None:
     """What each call of the coordinator logged, in the order in which the calls began."""
-    if not logs or _TRUNCATED in logs:
+    if not is_complete_log(logs):
         return None
     found: list[list[str]] = []
     running: list[list[str] | None] = []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -37,6 +40,17 @@ class Client:
         latest = self.call("getLatestBlockhash")
         assert isinstance(latest, dict)
         return Hash.from_string(latest["value"]["blockhash"])
+
+
+def seconds_of_senders(send_all: Callable[[Keypair], None], payers: Sequence[Keypair]) -> float:
+    """How long it takes to send the transactions of all payers, each in a thread."""
+    threads = [threading.Thread(target=send_all, args=(payer,)) for payer in payers]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - start
 
 
 def signed_transfer(payer: Keypair, number: int, blockhash: Hash) -> Transaction:

@@ -6,7 +6,6 @@ import base64
 import functools
 import statistics
 import sys
-import threading
 import time
 
 from solders.keypair import Keypair
@@ -15,7 +14,7 @@ from solders.litesvm import LiteSVM
 from scripts.benchmarks import validator_server
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table, milliseconds, percentile
-from scripts.benchmarks.transfers import CONNECTIONS, Client, signed_transfer, transfer_bytes
+from scripts.benchmarks.transfers import CONNECTIONS, Client, seconds_of_senders, signed_transfer, transfer_bytes
 
 PER_CONNECTION = 500
 BLOCKHASH_EVERY = 100
@@ -83,13 +82,7 @@ def _load(url: str, payers: list[Keypair]) -> float:
         assert isinstance(status, dict)
         assert status["value"][0]["err"] is None
 
-    threads = [threading.Thread(target=send_all, args=(payer,)) for payer in payers]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return CONNECTIONS * PER_CONNECTION / (time.perf_counter() - start)
+    return CONNECTIONS * PER_CONNECTION / seconds_of_senders(send_all, payers)
 
 
 def _bare_transfers(count: int) -> float:

@@ -23,7 +23,7 @@ from solders.transaction import VersionedTransaction
 from scripts.benchmarks.processor_time import processor_milliseconds
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
-from scripts.benchmarks.transfers import CONNECTIONS, Client, transfer_bytes
+from scripts.benchmarks.transfers import CONNECTIONS, Client, seconds_of_senders, transfer_bytes
 
 HEALTHS = 3000
 TRANSFERS = 2000
@@ -173,13 +173,7 @@ def _polled(table: Table, url: str, payers: list[Keypair]) -> None:
             while not _is_confirmed(client.call("getSignatureStatuses", [signature])):
                 pass
 
-    threads = [threading.Thread(target=send_all, args=(payer,)) for payer in payers]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    rate = CONNECTIONS * POLLED / (time.perf_counter() - start)
+    rate = CONNECTIONS * POLLED / seconds_of_senders(send_all, payers)
     note = f"{rate / NODE_PER_SECOND:.2f} x the node's {NODE_PER_SECOND}   target: 1.5"
     table.figure("confirmed transactions", rate, "tx/s", note)
 

@@ -9,7 +9,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.harness import CommandLine, Outcome, address_of
-from tests.cli.test_output import FastClock
+from tests.support.clocks import FastClock
 from tests.support.file_service import MARK, FileService
 
 
@@ -27,7 +27,7 @@ class FileClient:
             raise AssertionError(f"{url} must not be opened")
 
         variables = {"WALLET_PRIVATE_KEY_PATH": str(self.wallet), "PSYCHE_CLI_BASE_URL": service.base_url}
-        self.cli = CommandLine(home, refused, variables, FastClock())
+        self.cli = CommandLine(home, refused, variables, FastClock(per_reading=0.001))
 
     def words(self) -> tuple[object, ...]:
         """The command."""

@@ -22,7 +22,7 @@ from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
 from tests.cli.file_client import FileClient
 from tests.cli.harness import environment_of
-from tests.cli.test_output import FastClock
+from tests.support.clocks import FastClock
 from tests.support.file_service import (
     MARK,
     FileService,
@@ -632,7 +632,9 @@ def test_two_services_have_separate_records(client: Downloader, tmp_path: Path) 
 
 def test_the_bar_is_only_drawn_at_a_terminal_and_vanishes(client: Downloader) -> None:
     def shown(*words: str, **variables: str) -> str:
-        environment = environment_of(client.cli, variables).replaced(stderr=Terminal(), clock=FastClock())
+        environment = environment_of(client.cli, variables).replaced(
+            stderr=Terminal(), clock=FastClock(per_reading=0.001)
+        )
         assert main(["download-results", "--run-id", "test", "-o", str(client.out), *words], environment) == 0
         text: str = environment.stderr.getvalue()  # type: ignore[attr-defined]  # a Terminal
         return text

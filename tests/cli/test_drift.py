@@ -10,11 +10,11 @@ import pytest
 
 from psyche_cli.errors import ExitCode, Unreachable
 from psyche_cli.run_file.wanted import WantedFunding, WantedRun, WantedTreasurer
-from psyche_cli.transport import Transport
 from tests.cli.conftest import RUN_FILE, House
 from tests.cli.harness import Outcome, address_of, methods_of
-from tests.cli.test_output import FastClock
+from tests.support.clocks import FastClock
 from tests.support.declared_runs import KEYS, write_declared_run
+from tests.support.relays import Relay
 
 RUN = ("--run-id", "test")
 
@@ -110,29 +110,19 @@ def test_an_endpoint_without_a_ledger(house: House, file: Path) -> None:
     house.cli.json("update-config", *RUN, "--name", "B")
     connect = house.cli.open_transport
     house.cli.open_transport = lambda url: WithoutLedger(connect(url))
-    house.cli.clock = FastClock()
+    house.cli.clock = FastClock(per_reading=0.001)
     outcome = drift(house, file)
     assert [one["changed_by"] for one in different(outcome).values()] == [None]
     assert "could not be brought up to date" in outcome.stderr
 
 
-class WithoutLedger:
+class WithoutLedger(Relay):
     """An endpoint that does not list transactions."""
-
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-
-    @property
-    def label(self) -> str:
-        return self._inner.label
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         if "getSignaturesForAddress" in methods_of(body):
             raise Unreachable("It is not there.", endpoint=self.label)
-        return self._inner.send(body, timeout=timeout)
-
-    def close(self) -> None:
-        self._inner.close()
+        return super().send(body, timeout=timeout)
 
 
 def test_funding_and_what_cannot_be_changed(house: House, base: WantedRun, file: Path, tmp_path: Path) -> None:

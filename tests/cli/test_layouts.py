@@ -13,12 +13,12 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.limits import CLAIMER_TREASURER_RUN_BYTES
-from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import address_of
 from tests.cli.test_refusals import refused
 from tests.cli.writing_verbs import RUN, WRITING_VERBS
 from tests.support.layout_images import BY_NAME, converted
+from tests.support.relays import Relay
 
 OTHERS = [name for name in BY_NAME if name != "v1"]
 CHANGES_A_RUN = {
@@ -106,26 +106,16 @@ def test_a_member_is_dumped(house: House, name: str) -> None:
     assert dump == before
 
 
-class WithoutSpace:
+class WithoutSpace(Relay):
     """A node that does not state the size of accounts, as old versions do."""
 
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-
-    @property
-    def label(self) -> str:
-        return self._inner.label
-
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        answer = json.loads(self._inner.send(body, timeout=timeout))
+        answer = json.loads(super().send(body, timeout=timeout))
         value: Any = answer.get("result")
         for account in value.get("value", []) if isinstance(value, dict) else []:
             if account is not None:
                 del account["space"]
         return json.dumps(answer).encode()
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 @pytest.mark.parametrize("states_size", [True, False], ids=["space", "no space"])

@@ -9,47 +9,34 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode, TimedOut
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import CommandLine, Outcome, address_of
+from tests.support.clocks import FastClock
+from tests.support.relays import Relay
 
 LEDGER = {"getTransaction", "getSignaturesForAddress"}
 
 
-class SilentNode:
+class SilentNode(Relay):
     """A node that responds to the first ``answers`` requests and then never again. Time passes only while it is silent
     or the command sleeps."""
 
-    def __init__(self, inner: Transport, answers: int, clock: SteppingClock) -> None:
-        self._inner, self._answers, self._clock = inner, answers, clock
-        self.label = inner.label
+    def __init__(self, inner: Transport, answers: int, clock: FastClock) -> None:
+        super().__init__(inner)
+        self._answers, self._clock = answers, clock
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         self._answers -= 1
         if self._answers >= 0:
-            return self._inner.send(body, timeout=timeout)
+            return super().send(body, timeout=timeout)
         self._clock.now += timeout
         raise TimedOut("No answer.", endpoint=self.label, request_sent=True)
 
-    def close(self) -> None:
-        self._inner.close()
 
-
-class SteppingClock(SystemClock):
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def silent(house: House, answers: int) -> tuple[CommandLine, SteppingClock]:
-    clock = SteppingClock()
+def silent(house: House, answers: int) -> tuple[CommandLine, FastClock]:
+    clock = FastClock()
     cli = CommandLine(
         house.cli.home,
         lambda url: SilentNode(house.chain.transport(url), answers, clock),
@@ -63,21 +50,14 @@ def commitments(house: House, home: Path, *words: object) -> tuple[dict[str, set
     """The commitments in the requests of a command, by method."""
     asked: dict[str, set[str]] = {}
 
-    class Watched:
-        label = "http://127.0.0.1:8899"
-
-        def __init__(self, inner: Transport) -> None:
-            self._inner = inner
-
+    class Watched(Relay):
         def send(self, body: bytes, *, timeout: float) -> bytes:
             request = json.loads(body)
             for one in request if isinstance(request, list) else [request]:
                 for part in one["params"]:
                     if isinstance(part, dict) and "commitment" in part:
                         asked.setdefault(one["method"], set()).add(part["commitment"])
-            return self._inner.send(body, timeout=timeout)
-
-        def close(self) -> None: ...
+            return super().send(body, timeout=timeout)
 
     cli = CommandLine(home, lambda url: Watched(house.chain.transport(url)), dict(house.cli.variables))
     return asked, cli(*words)

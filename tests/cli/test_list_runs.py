@@ -19,6 +19,7 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import address_of
 from tests.cli.test_refusals import refused
+from tests.support.relays import Relay
 
 
 def listed(house: House, *words: object) -> dict[str, Any]:
@@ -26,23 +27,17 @@ def listed(house: House, *words: object) -> dict[str, Any]:
     return {run["run_id"]: run for run in house.cli.json("list-runs", *words)["runs"]}
 
 
-class Counting:
+class Counting(Relay):
     """Counts the bytes of the answers."""
 
     def __init__(self, inner: Transport, sizes: list[int]) -> None:
-        self._inner, self._sizes = inner, sizes
-
-    @property
-    def label(self) -> str:
-        return self._inner.label
+        super().__init__(inner)
+        self._sizes = sizes
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        answer = self._inner.send(body, timeout=timeout)
+        answer = super().send(body, timeout=timeout)
         self._sizes.append(len(answer))
         return answer
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def test_a_cluster_without_runs(house: House) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.cli.app import main
-from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.environment import Environment
 from psyche_cli.errors import ExitCode, HttpStatusError, PsycheError, TimedOut, Unreachable
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine, environment_of
+from tests.support.clocks import FastClock
 from tests.support.terminals import Terminal
 
 ADDRESS = "So11111111111111111111111111111111111111112"
@@ -85,20 +86,6 @@ FAULTS: dict[str, Callable[[], bytes]] = {
 }
 
 
-class FastClock(SystemClock):
-    """A clock that only advances during sleeps, so that retries take no real time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        self.now += 0.001
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("healthy", [0, 1, 3])
 def test_every_command_prints_json_under_all_faults(
@@ -115,7 +102,7 @@ def test_every_command_prints_json_under_all_faults(
             stderr=stderr,
             variables=house.cli.variables,
             home=house.cli.home,
-            clock=FastClock(),
+            clock=FastClock(per_reading=0.001),
             open_transport=lambda url: Faulty(house.chain.transport(url), fault, healthy),
         )
         code = main([*map(str, words), "--output", "json"], environment)

@@ -25,8 +25,8 @@ from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction, ledger_t
 from tests.cli.conftest import House
 from tests.cli.harness import environment_of
 from tests.cli.test_claims import UNIT, rewarded
-from tests.cli.test_tick import Stepping
 from tests.faults.clock import ScheduleClock
+from tests.support.clocks import FastClock
 from tests.support.run_history import RunHistory
 
 URL = "http://127.0.0.1:1"
@@ -145,7 +145,7 @@ def test_a_run_that_is_always_ahead_of_its_ledger(still_house: House, monkeypatc
         for name in islice(left, 2):
             run.update(metadata={"name": name, "description": "", "num_parameters": 1, "vocab_size": 1})
 
-    clock = Stepping(change)
+    clock = FastClock(change)
     listed: dict[Signature, float] = {}
 
     def found(rpc: RpcClient, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode, Unreachable
 from psyche_cli.limits import U64_MAX
 from psyche_cli.operations.rewards.collateral import Obligations
@@ -25,6 +24,7 @@ from tests.cli.conftest import House
 from tests.cli.killing import killed
 from tests.cli.test_refusals import refused
 from tests.cli.test_tick import warp
+from tests.support.clocks import FastClock
 from tests.support.counts import repetitions
 from tests.support.run_driver import RunDriver
 from tests.support.state_home import state_home
@@ -39,24 +39,13 @@ BASE_UNITS = st.integers(0, 10**9) | st.integers(0, U64_MAX)
 
 
 @dataclass
-class Jumping(SystemClock):
-    """A local clock that shows any time, and whose sleeps call a function of the test instead of waiting."""
+class Jumping(FastClock):
+    """A clock that shows any time of day."""
 
-    chance: random.Random
-    on_sleep: Callable[[float], None] = lambda _: None
-    now: float = 0.0
-    sleeps: list[float] = field(default_factory=list)
+    chance: random.Random = field(default_factory=random.Random)
 
     def unix_time(self) -> float:
         return self.chance.uniform(0, 4e9)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
-        self.on_sleep(seconds)
 
 
 def vault(house: House) -> int:
@@ -174,7 +163,7 @@ def test_limits_that_are_none_are_refused(paying: House, words: tuple[str, ...],
 
 def test_the_local_clock_does_not_matter(paying: House, random_seed: int) -> None:
     """Whatever it shows, at most 45 tokens are transferred in 24 hours of the cluster's clock."""
-    cli = replace(paying.cli, clock=Jumping(random.Random(random_seed)))
+    cli = replace(paying.cli, clock=Jumping(chance=random.Random(random_seed)))
     for _ in range(2):
         before = vault(paying)
         for _ in range(6):
@@ -249,7 +238,7 @@ def test_a_forgotten_payment_counts_and_an_expired_one_does_not(paying: House) -
     assert vault(paying) == 0
     killed(paying, "sendTransaction", *TOP_UP, executes=False)
     paying.cli.json("localnet", "warp", "--slots", "400")
-    cli = replace(paying.cli, clock=Jumping(random.Random(1)))  # it need not wait for the verdict
+    cli = replace(paying.cli, clock=Jumping(chance=random.Random(1)))  # it need not wait for the verdict
     found = [amounts(cli.json(*TOP_UP)) for _ in range(3)]
     assert found == [[20 * TOKEN], [5 * TOKEN], []], "the expired one was never transferred"
     assert vault(paying) == 25 * TOKEN
@@ -376,7 +365,7 @@ def test_a_tick_is_sent_when_it_is_due(waiting_run: RunDriver, still_house: Hous
 
 
 def test_a_followed_pause_ends_when_it_has_paused(waiting_run: RunDriver, still_house: House) -> None:
-    clock = Jumping(random.Random(1), lambda seconds: waiting_run.wait(round(seconds)))
+    clock = Jumping(lambda seconds: waiting_run.wait(round(seconds)), chance=random.Random(1))
     cli = replace(still_house.cli, clock=clock)
     outcome = cli(*PAUSE, str(waiting_run.now + 100), "--follow", "--interval", "30s", "--output", "json")
     assert (outcome.data["checks"], outcome.data["state"]) == (5, "Paused")
@@ -411,7 +400,7 @@ def test_a_followed_top_up_outlives_a_lost_connection_and_keeps_the_limit(paying
             paying.enter(RunState.FINISHED)
             broken[0] = False
 
-    clock = Jumping(random.Random(random_seed), sleep)
+    clock = Jumping(sleep, chance=random.Random(random_seed))
     cli = replace(paying.cli, clock=clock, open_transport=lambda url: Failing(paying.chain.transport(url)))
     outcome = cli(*TOP_UP, "--follow", "--interval", "1h", "--output", "json")
     assert (outcome.data["outcome"], outcome.data["waits_for"]) == ("done", None)

@@ -36,7 +36,7 @@ def test_two_weeks_of_cron(still_house: House, loads: Loads, random_seed: int) -
     run.create({**CONFIG, **HOURS}, mint=run.mint)
     house.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", RATE)
     run.resume()
-    cron = replace(house.cli, clock=Jumping(chance))
+    cron = replace(house.cli, clock=Jumping(chance=chance))
     begin = run.now
     pause_at = begin + 7 * DAY
     received: list[tuple[int, int]] = []

@@ -26,7 +26,8 @@ from psyche_cli.environment import Environment
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import MINIMAL, RUN_FILE, House
 from tests.cli.harness import Chain, CommandLine, Outcome, address_of
-from tests.cli.test_output import ADDRESS, FastClock
+from tests.cli.test_output import ADDRESS
+from tests.support.clocks import FastClock
 from tests.support.counts import repetitions
 from tests.support.secret_forms import FORMS, leaked, numbers_in_a_row, unmistakable_keypair
 
@@ -258,14 +259,6 @@ def test_the_key_that_signs_is_never_shown(house: House, verb: str, output: tupl
 # --- endpoints ------------------------------------------------------------------------------------------------------
 
 
-class HastyClock(FastClock):
-    """A clock that advances by a second per reading, so that retries end soon."""
-
-    def monotonic(self) -> float:
-        self.now += 1.0
-        return self.now
-
-
 class Echo:
     """An RPC endpoint for a chain that echoes the URL in all parts of its responses."""
 
@@ -393,7 +386,7 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
         stderr=io.StringIO(),
         variables=variables,
         home=house.cli.home,
-        clock=HastyClock(),
+        clock=FastClock(per_reading=1.0),
         open_transport=HttpTransport,
     )
     code = main(words, environment)
@@ -407,6 +400,7 @@ import logging, sys, threading, warnings
 from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment
 from tests.support.counts import repetitions
+from tests.support.clocks import FastClock
 
 def speak(url):
     warnings.warn(f"warning about {url}")

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.run_states import RunState
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.test_refusals import refused
+from tests.support.clocks import FastClock
 
 TICK = ("tick", "--run-id", "test")
 ONCE = (*TICK, "--count", "1")
-
-
-@dataclass
-class Stepping(SystemClock):
-    """A clock whose sleeps call a function of the test instead of waiting."""
-
-    on_sleep: Callable[[float], None]
-    now: float = 0.0
-    sleeps: list[float] = field(default_factory=list)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
-        self.on_sleep(seconds)
 
 
 def waiting(house: House, *, joined: bool = True) -> None:
@@ -103,7 +85,7 @@ def needless(house: House, *words: object, due: tuple[int | None, ...] = (None,)
 
 def test_it_checks_at_every_interval_and_ticks_when_due(house: House) -> None:
     waiting(house)
-    clock = Stepping(lambda seconds: warp(house, seconds))
+    clock = FastClock(lambda seconds: warp(house, seconds))
     data = replace(house.cli, clock=clock).json(*TICK, "--interval", "6s", "--count", "4")
     assert clock.sleeps == [6.0] * 3
     assert (data["looks"], data["ticks"], data["state"]) == (4, 2, "Training")
@@ -115,7 +97,7 @@ def test_an_unlimited_loop_stops_when_the_run_halts(house: House) -> None:
     def pause(_: float) -> None:
         house.cli.json("set-paused", "--run-id", "test")
 
-    outcome = replace(house.cli, clock=Stepping(pause))(*TICK, "--ms-interval", "250", "--output", "json")
+    outcome = replace(house.cli, clock=FastClock(pause))(*TICK, "--ms-interval", "250", "--output", "json")
     assert outcome.data["state"] == "Paused"
     assert outcome.data["looks"] == 2
     assert outcome.stderr.count("No tick is due") == 1  # the summary gives the last reason
@@ -146,7 +128,7 @@ def test_an_interruption_reports_what_landed(house: House) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    outcome = replace(house.cli, clock=Stepping(interrupt))(*TICK, "--output", "json")
+    outcome = replace(house.cli, clock=FastClock(interrupt))(*TICK, "--output", "json")
     assert outcome.code is ExitCode.INTERRUPTED
     context = outcome.json["error"]["context"]
     assert context["sent"] is True
@@ -155,7 +137,7 @@ def test_an_interruption_reports_what_landed(house: House) -> None:
 
 def test_it_can_exceed_the_time_limit_of_one_transaction(house: House) -> None:
     waiting(house, joined=False)
-    data = replace(house.cli, clock=Stepping(lambda _: None)).json(*TICK, "--interval", "1h", "--count", "3")
+    data = replace(house.cli, clock=FastClock(lambda _: None)).json(*TICK, "--interval", "1h", "--count", "3")
     assert data["looks"] == 3
 
 
@@ -166,7 +148,7 @@ def test_a_run_closed_during_the_loop(house: House) -> None:
         house.cli.json("set-paused", "--run-id", "test")
         house.cli.json("close-run", "--run-id", "test", "--yes")
 
-    outcome = replace(house.cli, clock=Stepping(close))(*TICK, "--output", "json")
+    outcome = replace(house.cli, clock=FastClock(close))(*TICK, "--output", "json")
     assert outcome.code is ExitCode.NOT_FOUND
 
 

@@ -19,7 +19,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.solana.wallet import Wallet
 from tests.cli.file_client import FileClient
 from tests.cli.harness import environment_of
-from tests.cli.test_output import FastClock
+from tests.support.clocks import FastClock
 from tests.support.file_service import (
     FileService,
     checksum_text,
@@ -262,7 +262,7 @@ def test_a_file_that_changes_during_the_upload_is_not_stored(client: Uploader, c
 
 
 def test_the_bar_is_drawn_at_a_terminal(client: Uploader) -> None:
-    environment = environment_of(client.cli).replaced(stderr=Terminal(), clock=FastClock())
+    environment = environment_of(client.cli).replaced(stderr=Terminal(), clock=FastClock(per_reading=0.001))
     assert main(["upload-data", "--run-id", "test", "-p", str(client.folder)], environment) == 0
     shown = environment.stderr.getvalue()  # type: ignore[attr-defined]  # a Terminal
     assert "Uploading 1 of 4: a.bin (.......... 0% of 1.02 MB)" in shown

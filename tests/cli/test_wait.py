@@ -16,7 +16,7 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import Outcome, address_of, environment_of
 from tests.cli.schema_check import check_output
-from tests.cli.test_tick import Stepping
+from tests.support.clocks import FastClock
 from tests.support.run_driver import RunDriver
 
 WAIT = ("wait", "--run-id", "test")
@@ -25,7 +25,7 @@ WAIT = ("wait", "--run-id", "test")
 def wait(house: House, *words: object, steps: Iterator[Any] | None = None) -> Outcome:
     """Run the command; at each of its sleeps, the next of ``steps`` happens."""
     nothing: Iterator[Any] = iter(())
-    clock = Stepping(lambda _: next(steps or nothing, None))
+    clock = FastClock(lambda _: next(steps or nothing, None))
     limit = () if "--timeout" in words else ("--timeout", "1h")
     return replace(house.cli, clock=clock)(*WAIT, *words, *limit, "--output", "json")
 
@@ -43,7 +43,7 @@ def test_what_is_already_so(still_house: House, waiting_run: RunDriver, states: 
 
 def test_without_a_time_limit_the_time_waited_is_a_number(still_house: House, waiting_run: RunDriver) -> None:
     steps: Iterator[Any] = happening(lambda: None, waiting_run.pause)
-    cli = replace(still_house.cli, clock=Stepping(lambda _: next(steps, None)))
+    cli = replace(still_house.cli, clock=FastClock(lambda _: next(steps, None)))
     outcome = cli(*WAIT, "--for", "Paused", "--output", "json")
     check_output(WAIT, outcome.stdout)
     assert outcome.data["waited_seconds"] > 0
@@ -99,7 +99,7 @@ def test_a_time_limit(still_house: House, waiting_run: RunDriver) -> None:
 def test_the_time_limit_holds_if_the_endpoint_does_not_respond(
     still_house: House, waiting_run: RunDriver, good: int
 ) -> None:
-    clock = Stepping(lambda _: None)
+    clock = FastClock(lambda _: None)
     environment = environment_of(replace(still_house.cli, clock=clock))
     silent = environment.replaced(open_transport=lambda url: Silent(environment.open_transport(url), clock, good))
     code = main([*WAIT, "--for", "Finished", "--timeout", "7"], silent)
@@ -108,7 +108,7 @@ def test_the_time_limit_holds_if_the_endpoint_does_not_respond(
 
 
 def test_a_run_that_does_not_appear_at_an_endpoint_that_is_lost(still_house: House) -> None:
-    clock = Stepping(lambda _: None)
+    clock = FastClock(lambda _: None)
     environment = environment_of(replace(still_house.cli, clock=clock))
     silent = environment.replaced(open_transport=lambda url: Silent(environment.open_transport(url), clock, 1))
     code = main([*WAIT, "--for", "Finished", "--timeout", "50", "--may-appear"], silent)
@@ -120,7 +120,7 @@ class Silent:
 
     label = "silent"
 
-    def __init__(self, transport: Transport, clock: Stepping, good: int) -> None:
+    def __init__(self, transport: Transport, clock: FastClock, good: int) -> None:
         self._transport, self._clock, self._left = transport, clock, good
 
     def send(self, body: bytes, *, timeout: float) -> bytes:

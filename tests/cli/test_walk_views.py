@@ -15,7 +15,6 @@ from psyche_cli.operations.status.timing import Timing, timing_of
 from psyche_cli.protocol.run_states import RunState
 from tests.cli.conftest import House
 from tests.cli.harness import Outcome
-from tests.cli.test_tick import Stepping
 from tests.cli.test_walk import (
     COOLDOWN,
     FINISHED,
@@ -29,6 +28,7 @@ from tests.cli.test_walk import (
     Row,
     identity,
 )
+from tests.support.clocks import FastClock
 from tests.support.run_driver import CONFIG, RunDriver
 
 RUN = ("--run-id", "test")
@@ -89,7 +89,7 @@ def state_of(name: str) -> RunState:
 def wait(house: House, *words: object, happening: Any = None) -> Outcome:
     """``wait``, while something happens at its first sleep."""
     pending = [happening] if happening else []
-    clock = Stepping(lambda _: pending.pop()() if pending else None)
+    clock = FastClock(lambda _: pending.pop()() if pending else None)
     limit = () if "--timeout" in words else ("--timeout", "10m")
     return replace(house.cli, clock=clock)("wait", *RUN, *words, *limit, "--output", "json")
 

@@ -12,16 +12,16 @@ import pytest
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import House
 from tests.cli.harness import Outcome
-from tests.cli.test_tick import Stepping
 from tests.cli.test_walk import ROWS, Row, identity
 from tests.cli.test_walk_views import RUN, state_of
+from tests.support.clocks import FastClock
 from tests.support.run_driver import CONFIG, RunDriver
 
 
 def watch(house: House, *words: object, steps: list[Callable[[], object]]) -> Outcome:
     """``watch``; at each of its sleeps, the next of ``steps`` happens."""
     left: Iterator[Any] = iter(steps)
-    clock = Stepping(lambda _: next(left, lambda: None)())
+    clock = FastClock(lambda _: next(left, lambda: None)())
     return replace(house.cli, clock=clock)("watch", *RUN, *words, "--timeout", "10m")
 
 

@@ -24,8 +24,8 @@ from tests.cli.conftest import House
 from tests.cli.harness import Outcome, address_of, environment_of
 from tests.cli.schema_check import check_output
 from tests.cli.test_processes import CLI, Shell, shell  # noqa: F401 -- a fixture
-from tests.cli.test_tick import Stepping
 from tests.cli.test_wait import happening
+from tests.support.clocks import FastClock
 from tests.support.patience import PATIENCE
 from tests.support.run_driver import RunDriver
 from tests.support.terminals import Terminal
@@ -36,7 +36,7 @@ WATCH = ("watch", "--run-id", "test")
 def watch(house: House, *words: object, steps: Iterator[object] | None = None) -> Outcome:
     """Run the command for at most 30 seconds; at each of its sleeps, the next of ``steps`` happens."""
     left: Iterator[Any] = steps or iter(())
-    clock = Stepping(lambda _: next(left, None))
+    clock = FastClock(lambda _: next(left, None))
     return replace(house.cli, clock=clock)(*WATCH, "--timeout", "30", *words)
 
 
@@ -130,7 +130,7 @@ def test_a_run_that_does_not_exist(house: House) -> None:
 def at_terminal(house: House, waiting_run: RunDriver, *words: str, **variables: str) -> tuple[ExitCode, str, str]:
     """The exit code, and what is written to a terminal and to stderr."""
     steps: Iterator[Any] = happening(waiting_run.pause)
-    cli = replace(house.cli, clock=Stepping(lambda _: next(steps, None)))
+    cli = replace(house.cli, clock=FastClock(lambda _: next(steps, None)))
     stdout = Terminal()
     environment = environment_of(cli, variables).replaced(stdout=stdout)
     code = main([*WATCH, "--timeout", "5", *words], environment)

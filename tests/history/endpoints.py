@@ -8,27 +8,22 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from psyche_cli.transport import Transport
+from tests.support.relays import Relay
 
 
-class Counted:
+class Counted(Relay):
     """A transport that counts the requests by method: ``methods`` each one, also within batches, and ``exchanges``."""
 
     def __init__(self, inner: Transport) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.methods: Counter[str] = Counter()
         self.exchanges = 0
-
-    @property
-    def label(self) -> str:
-        return self._inner.label
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         request = json.loads(body)
         self.exchanges += 1
         self.methods.update(one["method"] for one in (request if isinstance(request, list) else [request]))
-        return self._inner.send(body, timeout=timeout)
-
-    def close(self) -> None: ...
+        return super().send(body, timeout=timeout)
 
 
 class Altered(Counted):

@@ -8,9 +8,10 @@ from typing import Any
 
 from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
 from psyche_cli.transport import Transport
+from tests.support.relays import Relay
 
 
-class FaultyTransport:
+class FaultyTransport(Relay):
     """A transport to a validator that fails with a probability of ``rate`` for each request.
 
     Faults are 429 with and without Retry-After, as HTTP status and as JSON-RPC error, 5xx, time-outs, lost connections,
@@ -18,25 +19,18 @@ class FaultyTransport:
     """
 
     def __init__(self, inner: Transport, seed: int, rate: float = 0.3, *, takes_batches: bool = True) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._random = random.Random(seed)
         self._rate = rate
         self._takes_batches = takes_batches
         self.faults = 0
-
-    @property
-    def label(self) -> str:
-        return self._inner.label
-
-    def close(self) -> None:
-        self._inner.close()
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         request = json.loads(body)
         if isinstance(request, list) and not self._takes_batches:
             raise HttpStatusError("403", status=403)
         if self._random.random() >= self._rate:
-            return self._inner.send(body, timeout=timeout)
+            return self.inner.send(body, timeout=timeout)
         self.faults += 1
         match self._random.randrange(8):
             case 0:
@@ -57,7 +51,7 @@ class FaultyTransport:
                 return self._changed(body, timeout, _lose)
 
     def _changed(self, body: bytes, timeout: float, change: Any) -> bytes:
-        request, answer = json.loads(body), json.loads(self._inner.send(body, timeout=timeout))
+        request, answer = json.loads(body), json.loads(self.inner.send(body, timeout=timeout))
         requests, answers = (one if isinstance(one, list) else [one] for one in (request, answer))
         for one, response in zip(requests, answers, strict=True):
             if self._random.random() < 0.5:

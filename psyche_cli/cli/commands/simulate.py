@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from psyche_cli.cli.options import Rpc, TreasurerIndex, option, run_ids
+from psyche_cli.cli.options import Rpc, TrainSeconds, TreasurerIndex, option, run_ids
 from psyche_cli.cli.sessions import Call, given_options, plain
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import MAX_CLIENTS, U16_MAX, U32_MAX
@@ -61,16 +61,7 @@ def command(
         int | None,
         option("--epochs", metavar="N", help="End after N epochs. By default, when the run ends.", min=1, max=U16_MAX),
     ] = None,
-    train_seconds: Annotated[
-        int | None,
-        option(
-            "--train-seconds",
-            metavar="N",
-            help="Seconds after which members report a round. Defaults to max_round_train_time, the slowest pace.",
-            min=1,
-            max=U32_MAX,
-        ),
-    ] = None,
+    train_seconds: TrainSeconds = None,
     warmup_seconds: Annotated[
         int | None,
         option(

@@ -8,7 +8,16 @@ from typing import Final
 
 from psyche_cli.durations import format_duration
 from psyche_cli.operations.rehearsal.payloads import RehearsalData, RehearsedRound
-from psyche_cli.operations.rehearsal.text import amount_text, beside, details, fault_lines, lie_lines, summary
+from psyche_cli.operations.rehearsal.text import (
+    MEMBER_COLUMNS,
+    amount_text,
+    beside,
+    details,
+    fault_lines,
+    lie_lines,
+    member_cells,
+    summary,
+)
 from psyche_cli.operations.simulation.reasons import EPOCH_ENDS
 from psyche_cli.plots import Curve, Timeline, svg_plot
 from psyche_cli.printable import printable
@@ -87,22 +96,8 @@ def _sections(data: RehearsalData) -> Iterable[str]:
     yield plot(data)
     yield "<h2>Members</h2>"
     yield from _table(
-        ["member", "worker", "rounds", "counted", "witnessed", "earned", "predicted", "claimed", "loss", "end"],
-        [
-            [
-                f"{one.member}",
-                one.worker,
-                f"{one.rounds:,}",
-                f"{one.counted:,}",
-                f"{one.witnessed:,}",
-                amount_text(one.earned),
-                amount_text(one.predicted),
-                amount_text(one.claimed),
-                "-" if one.loss is None else f"{one.loss:.3f}",
-                one.ended,
-            ]
-            for one in data.member_list
-        ],
+        [*MEMBER_COLUMNS, "end"],
+        [[*member_cells(one), one.ended] for one in data.member_list],
         words=("worker", "end"),
     )
     yield "<h2>Epochs, beside the prediction</h2>"

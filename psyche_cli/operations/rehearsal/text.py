@@ -99,23 +99,27 @@ class RehearsalText:
         return lines
 
 
+MEMBER_COLUMNS: Final = ("member", "worker", "rounds", "counted", "witnessed", "earned", "predicted", "claimed", "loss")
+
+
+def member_cells(one: RehearsedMember) -> list[str]:
+    """The cells of a member's row in the table with ``MEMBER_COLUMNS``."""
+    return [
+        f"{one.member}",
+        one.worker,
+        f"{one.rounds:,}",
+        f"{one.counted:,}",
+        f"{one.witnessed:,}",
+        amount_text(one.earned),
+        amount_text(one.predicted),
+        amount_text(one.claimed),
+        "-" if one.loss is None else f"{one.loss:.3f}",
+    ]
+
+
 def member_table(members: Sequence[RehearsedMember], width: int) -> list[str]:
     """The members."""
-    rows = [["member", "worker", "rounds", "counted", "witnessed", "earned", "predicted", "claimed", "loss"]]
-    rows += [
-        [
-            f"{one.member}",
-            one.worker,
-            f"{one.rounds:,}",
-            f"{one.counted:,}",
-            f"{one.witnessed:,}",
-            amount_text(one.earned),
-            amount_text(one.predicted),
-            amount_text(one.claimed),
-            "-" if one.loss is None else f"{one.loss:.3f}",
-        ]
-        for one in members
-    ]
+    rows = [[*MEMBER_COLUMNS], *map(member_cells, members)]
     lines = text_table(rows, left=2)
     for column in ("predicted", "witnessed", "loss"):
         if max(map(len, lines)) > width:

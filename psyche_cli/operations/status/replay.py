@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
@@ -15,6 +15,7 @@ from psyche_cli.operations.status.replayed_account import ReplayedAccount
 from psyche_cli.protocol.instructions.idl_decoder import IdlInstruction, idl_instruction
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.solana.cluster_clock import ClusterClock
+from psyche_cli.solana.rpc.answers import is_complete_log
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from psyche_cli.model.states import CoordinatorState
     from psyche_cli.solana.messages import MessageInstruction
     from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction
-
-
-_TRUNCATED: Final = "Log truncated"
 
 
 class _Unreplayable(Exception):
@@ -134,8 +132,7 @@ def _after_call(state: CoordinatorState, call: MessageInstruction, account: Pubk
 
 def _logs_allow(logs: Sequence[str], nonces: Sequence[int]) -> bool:
     """Whether the program logged these nonces, unless there is no complete log."""
-    is_complete = bool(logs) and _TRUNCATED not in logs
-    return not is_complete or all(f"Program log: Nonce: {nonce}" in logs for nonce in nonces)
+    return not is_complete_log(logs) or all(f"Program log: Nonce: {nonce}" in logs for nonce in nonces)
 
 
 def _after_claim(treasury: Treasury, call: MessageInstruction) -> Treasury:

@@ -58,6 +58,11 @@ def as_logs(value: Json) -> tuple[str, ...]:
     return () if value is None else tuple(as_text(line) for line in as_list(value))
 
 
+def is_complete_log(logs: Sequence[str]) -> bool:
+    """Whether these are all logs of a transaction: the ledger has them, and they were not too long to be kept."""
+    return bool(logs) and "Log truncated" not in logs
+
+
 def slot_and_value(result: Json) -> tuple[int, Json]:
     """The context slot and the value of a result."""
     envelope = as_object(result)
@@ -249,14 +254,20 @@ def read_block_signatures(result: Json) -> list[Signature]:
     return [read_signature(one) for one in as_list(as_object(result).get("signatures"))]
 
 
-def read_landed_transaction(value: Json) -> LandedTransaction | None:
-    """The result of getTransaction; None for a transaction that the ledger does not (yet) contain."""
-    if value is None:
-        return None
+def landed_fields(value: Json) -> tuple[dict[str, Json], dict[str, Json]]:
+    """A result of getTransaction, and its meta, which says whether the transaction failed. Raises ValueError."""
     fields = as_object(value)
     meta = as_object(fields.get("meta"))
     if "err" not in meta:
         raise ValueError("the transaction has no err field")
+    return fields, meta
+
+
+def read_landed_transaction(value: Json) -> LandedTransaction | None:
+    """The result of getTransaction; None for a transaction that the ledger does not (yet) contain."""
+    if value is None:
+        return None
+    fields, meta = landed_fields(value)
     return LandedTransaction(
         slot=as_u64(fields.get("slot")),
         err=meta["err"],

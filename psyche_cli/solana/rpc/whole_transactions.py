@@ -14,7 +14,7 @@ from psyche_cli import base58
 from psyche_cli.errors import InvalidTransaction, Json
 from psyche_cli.solana.messages import DecodedMessage, MessageInstruction, decode_message
 from psyche_cli.solana.money import MoneyEffects, effects_of_meta
-from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64
+from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64, landed_fields
 
 if TYPE_CHECKING:
     from psyche_cli.solana.rpc.client import RpcClient
@@ -99,10 +99,7 @@ def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
     """The result of getTransaction in base64; None for null. Raises ValueError."""
     if value is None:
         return None
-    fields = as_object(value)
-    meta = as_object(fields.get("meta"))
-    if "err" not in meta:
-        raise ValueError("the transaction has no err field")
+    fields, meta = landed_fields(value)
     message = read_message(fields.get("transaction"), meta.get("loadedAddresses"))
     addresses = [account.address for account in message.accounts if account.address is not None]
     block_time, units = fields.get("blockTime"), meta.get("computeUnitsConsumed")

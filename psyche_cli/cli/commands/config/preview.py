@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import Argument, Rpc, TreasurerIndex, option, run_ids
+from psyche_cli.cli.options import Argument, Rpc, TrainSeconds, TreasurerIndex, option, run_ids
 from psyche_cli.cli.sessions import Call, given_options, plain
 from psyche_cli.errors import UsageError
-from psyche_cli.limits import U32_MAX
 from psyche_cli.results import Result
 
 
@@ -21,16 +20,7 @@ def command(
         str | None,
         option("--steps", metavar="N,...", help="Steps to show. By default, those at which the schedule changes."),
     ] = None,
-    train_seconds: Annotated[
-        int | None,
-        option(
-            "--train-seconds",
-            metavar="N",
-            help="Expected seconds of training per round. Defaults to max_round_train_time, the slowest pace.",
-            min=1,
-            max=U32_MAX,
-        ),
-    ] = None,
+    train_seconds: TrainSeconds = None,
     earning_rate: Annotated[
         str | None,
         option(

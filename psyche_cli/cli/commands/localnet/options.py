@@ -1,4 +1,4 @@
-"""The option of the verbs that find a running local validator by its ready file."""
+"""Options of the verbs that find a running local validator by its ready file, or wait for one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ ReadyFile = Annotated[
         metavar="FILE",
         help="The --ready-file of the local validator, which contains its URL, in place of --rpc.",
     ),
+]
+WaitTimeout = Annotated[
+    str, option("--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m.")
 ]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from psyche_cli.cli.commands.localnet.options import ReadyFile, exclude_rpc
-from psyche_cli.cli.options import option
+from psyche_cli.cli.commands.localnet.options import ReadyFile, WaitTimeout, exclude_rpc
 from psyche_cli.cli.sessions import Call, Reading, reads
 from psyche_cli.results import Result
 
@@ -14,10 +11,7 @@ from psyche_cli.results import Result
 def command(
     call: Call,
     *,
-    timeout: Annotated[
-        str,
-        option("--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m."),
-    ] = "60",
+    timeout: WaitTimeout = "60",
     ready_file: ReadyFile = None,
 ) -> Reading | Result:
     """Stop a running local validator and wait until its ports are free.
