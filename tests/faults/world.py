@@ -52,7 +52,8 @@ class Scenario:
 
     With ``each_again``, a repetition has its effect again, as for a payment. ``deadlines`` is how often the command may
     use its time limit: once per transaction, or per look at a run. A ``durable`` transaction has a nonce instead of a
-    blockhash, so it does not expire. A process is killed within the first ``steps``, requests or waits.
+    blockhash, so it does not expire. A process is killed within the first ``steps``, requests or waits. With
+    ``counts_doubt``, a payment that was recorded but never sent counts as made, so a repetition may not make it.
     """
 
     name: str
@@ -63,11 +64,12 @@ class Scenario:
     deadlines: int = 1
     durable: bool = False
     steps: int = 8
+    counts_doubt: bool = False
 
     @property
     def verb(self) -> str:
         """The verb, with its group."""
-        return " ".join(self.words[:2]) if self.words[0] in ("localnet", "tx") else self.words[0]
+        return " ".join(self.words[:2]) if self.words[0] in ("localnet", "schedule", "tx") else self.words[0]
 
     @property
     def is_airdrop(self) -> bool:
@@ -166,6 +168,8 @@ def build_world(home: Path) -> World:
     # Warmup does not end, so a tick moves a run with a member there, and then none is due.
     config = MINIMAL.read_text().replace("warmup_time = 10\n", "warmup_time = 1_000_000_000\n")
     (home / "patient.toml").write_text(config.replace("epoch_time = 60\n", "epoch_time = 2_000_000_000\n"))
+    run("create-run", "--run-id", "scheduled", "--treasurer-collateral-mint", mint)
+    run("set-future-epoch-rates", "--run-id", "scheduled", "--earning-rate", "30.5")
     for run_id in ("ticking", "warming"):
         run("create-run", "--run-id", run_id)
         run("update-config", "--run-id", run_id, "--config-path", str(home / "patient.toml"))
@@ -294,6 +298,7 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -
     delegate = ("join-authorization-delegate", "--join-authority", owner, "--delegates-added")
     pay = ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")
     claim = ("treasurer-claim-rewards", "--run-id", "funded-running")
+    fund = ("schedule", "top-up", "--run-id", "scheduled", "--keep-epochs", "3", "--max", "20", "--per-day", "20")
     return (
         *both,
         Scenario("apply", ("apply", str(home / "declared.toml"), "--yes"), 6, deadlines=15, steps=75),
@@ -331,6 +336,9 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -
         Scenario("top up", pay, weight=6, each_again=True),
         Scenario("top up with a fee", (*pay, "--priority-fee", "auto"), weight=2, each_again=True),
         Scenario("top up with a nonce", (*pay, "--nonce", nonce), each_again=True, durable=True),
+        Scenario("scheduled top-up", fund, weight=6, deadlines=2, steps=14, counts_doubt=True),
+        Scenario("scheduled pause", ("schedule", "pause", "--run-id", "plain-running", "--at", "epoch:0"), steps=14),
+        Scenario("scheduled tick", ("schedule", "tick", "--run-id", "ticking", "--while-overdue"), deadlines=3),
         Scenario("send a file", ("tx", "send", str(home / "signed.json")), weight=6, durable=True),
         Scenario("new mint", ("localnet", "new-mint", "--amount", "10"), each_again=True),
         Scenario("airdrop", ("localnet", "airdrop", GRANTEE, "1"), weight=2, each_again=True),
