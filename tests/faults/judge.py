@@ -29,7 +29,7 @@ class Attempt:
     """A process that has run: its line, and its outcome, None if it was killed before its output.
 
     ``before`` and ``after`` are the executed transactions, by signature, with their errors. ``asked_before`` are those
-    that earlier processes have passed to their lines.
+    that earlier processes have passed to their lines, and ``is_first`` whether there were none.
     """
 
     line: FaultyLine
@@ -39,6 +39,7 @@ class Attempt:
     after: dict[str, Any]
     resumes: bool = False
     asked_before: tuple[str, ...] = ()
+    is_first: bool = True
 
 
 def executions(world: World) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def judge_success(scenario: Scenario, attempt: Attempt, document: Any) -> Iterat
         return
     # If a gateway forwards the request twice, the faucet pays twice but only one signature is returned.
     expected = claimed if AIRDROP in attempt.line.left and set(claimed) <= set(landed) else landed
-    if len(claimed) != scenario.transactions or claimed != expected:
+    counts = {scenario.transactions, *([0] if scenario.counts_doubt and not attempt.is_first else [])}
+    if len(claimed) not in counts or claimed != expected:
         yield f"it claims {claimed}, and executed were {attempt.after}"
 
 

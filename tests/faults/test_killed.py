@@ -59,6 +59,7 @@ def interleave(world: World, scenario: Scenario, seed: str, chance: random.Rando
         asked = tuple(attempts[0].line.asked)
         steps = 4 if resumes else scenario.steps // 2  # settling takes fewer steps
         more = attempt(world, chance, f"{seed}:2", words, resumes=resumes, asked_before=asked, steps=steps)
+        more.is_first = False
         attempts.append(more)
     return attempts
 
