@@ -221,7 +221,12 @@ def test_a_payment_in_doubt_counts(paying: House) -> None:
     genesis = str(paying.chain.rpc.genesis_hash())
     with acts_file(folder_of(paying)) as file:
         Acts(file, genesis, "test", "top-up").begin(
-            subject="", amount=40 * TOKEN, reason="killed", signature="5" * 88, cluster_time=0
+            subject="",
+            amount=40 * TOKEN,
+            reason="killed",
+            signature="5" * 88,
+            cluster_time=0,
+            is_allowed=lambda _: True,
         )
     data = paying.cli.json(*TOP_UP)
     assert [act["reason"] for act in data["acts"]] == ["killed (by an interrupted attempt)"]
@@ -242,16 +247,6 @@ def test_a_forgotten_payment_counts_and_an_expired_one_does_not(paying: House) -
     found = [amounts(cli.json(*TOP_UP)) for _ in range(3)]
     assert found == [[20 * TOKEN], [5 * TOKEN], []], "the expired one was never transferred"
     assert vault(paying) == 25 * TOKEN
-
-
-def test_an_unsettled_transfer_of_another_command_is_waited_for(paying: House) -> None:
-    killed(paying, "sendTransaction", "treasurer-top-up-rewards", *RUN, "--collateral-amount", "7", executes=True)
-    data = paying.cli.json(*TOP_UP)
-    assert (data["outcome"], data["acts"]) == ("waiting", [])
-    assert "tx resume" in data["waits_for"]
-    paying.cli.json("tx", "resume")
-    assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
-    assert vault(paying) == 27 * TOKEN
 
 
 @settings(max_examples=repetitions(400))

@@ -78,7 +78,7 @@ class ActualRun:
         """What the vault has ever received, in base units: it can only be claimed. None without a treasurer."""
         if self.run is None or self.run.treasury is None:
             return 0 if self.run is None and self.mint is not None else None
-        return self.run.treasury.vault_amount + self.run.treasury.run.total_claimed_collateral_amount
+        return self.run.treasury.received
 
 
 def read_actual(session: Session, wanted: WantedRun, wallet: Pubkey | None) -> ActualRun:

@@ -55,6 +55,11 @@ class Treasury(NamedTuple):
     vault: Pubkey
     vault_amount: int
 
+    @property
+    def received(self) -> int:
+        """What the vault has ever received, in base units: it only pays what members claim."""
+        return self.vault_amount + self.run.total_claimed_collateral_amount
+
 
 class Run(NamedTuple):
     """The state of a run at the time it was read from the cluster."""
@@ -142,6 +147,12 @@ class LocatedRun(NamedTuple):
                 run_id=self.run_id,
             )
         return self.treasurer
+
+    def with_treasurer(self, raw: RawAccount | None) -> LocatedRun:
+        """The same run with the treasurer's Run as it was read later. Raises AccountNotFound, AccountError."""
+        before = self.require_treasurer()
+        existing = _existing(raw, before.address, "treasurer run")
+        return self._replace(treasurer=decode_treasurer_run(existing, self.programs))
 
     def read(self, found: Sequence[RawAccount | None]) -> Run:
         """Decode the run from the accounts at ``addresses``.

@@ -7,18 +7,20 @@ outcome is known it counts as done, so no interruption makes an act happen twice
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew
-from psyche_cli.sqlite_files import FileErrors, FileKind, SqliteFile
+from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, ScheduleRunning
+from psyche_cli.operations.schedule.received import INDEX as RECEIVED_INDEX
+from psyche_cli.operations.schedule.received import TABLE as RECEIVED_TABLE
+from psyche_cli.sqlite_files import FileErrors, FileKind, SqliteFile, all_or_nothing
 
 FILE_NAME: Final = "schedule.sqlite3"
-FORMAT: Final = 1
-"""Version of the tables, in SQLite's ``user_version``."""
+FORMAT: Final = 2
+"""Version of the tables, in SQLite's ``user_version``. Version 1 did not record what vaults received."""
 
 DAY: Final = 86_400
 """Seconds of the window of ``--per-day``."""
@@ -86,13 +88,45 @@ class Acts:
         self._file = file
         self._owner = (genesis_hash, run_id, kind)
 
-    def begin(self, *, subject: str, amount: int, reason: str, signature: str, cluster_time: int) -> None:
-        """Record an act that is about to be sent. On return, it is on disk."""
-        self._add(subject, amount, reason, signature, ActState.OPEN, cluster_time)
+    def begin(
+        self,
+        *,
+        subject: str,
+        amount: int,
+        reason: str,
+        signature: str,
+        cluster_time: int,
+        is_allowed: Callable[[list[Act]], bool],
+    ) -> None:
+        """Record an act that is about to be sent. On return, it is on disk.
 
-    def add_done(self, *, subject: str, reason: str, cluster_time: int) -> None:
-        """Record an act that needed no transaction, because the run was already as wanted."""
-        self._add(subject, 0, reason, None, ActState.DONE, cluster_time)
+        Raises ScheduleRunning unless all other acts are over and ``is_allowed``, which is called with them: the file
+        itself keeps two processes from acting at once where the locks do not, as on some network file systems.
+        """
+        with self._file.writing() as connection:
+            acts = self._select(connection)
+            if any(act.state is ActState.OPEN for act in acts) or not is_allowed(acts):
+                [*_, run_id, _] = self._owner
+                raise ScheduleRunning(
+                    f"Another process has acted on the same schedule of run {run_id!r} meanwhile.",
+                    hint="Nothing was sent. Check again.",
+                    run_id=run_id,
+                )
+            self._insert(connection, subject, amount, reason, signature, ActState.OPEN, cluster_time)
+
+    def add_done(
+        self,
+        *,
+        subject: str,
+        reason: str,
+        cluster_time: int,
+        amount: int = 0,
+        signature: str | None = None,
+        slot: int | None = None,
+    ) -> None:
+        """Record an act that was done by other means: the run was as wanted, or another command has transferred."""
+        with self._file.writing() as connection:
+            self._insert(connection, subject, amount, reason, signature, ActState.DONE, cluster_time, slot or 0)
 
     def end(self, signature: str, state: ActState, *, cluster_time: int, slot: int | None) -> None:
         """Record the outcome of an open act, known at ``cluster_time``."""
@@ -106,30 +140,47 @@ class Acts:
     def all(self) -> list[Act]:
         """All acts, oldest first. Creates nothing."""
         with self._file.reading() as connection:
-            rows = connection.execute(
-                "SELECT number, kind, subject, amount, reason, signature, state, cluster_time, slot FROM acts "
-                "WHERE genesis_hash = ? AND run_id = ? AND kind = ? ORDER BY number",
-                self._owner,
-            ).fetchall()
+            return self._select(connection)
+
+    def _select(self, connection: sqlite3.Connection) -> list[Act]:
+        rows = connection.execute(
+            "SELECT number, kind, subject, amount, reason, signature, state, cluster_time, slot FROM acts "
+            "WHERE genesis_hash = ? AND run_id = ? AND kind = ? ORDER BY number",
+            self._owner,
+        ).fetchall()
         return [Act(*row)._replace(amount=int(row[3]), state=ActState(row[6])) for row in rows]
 
-    def _add(
-        self, subject: str, amount: int, reason: str, signature: str | None, state: ActState, cluster_time: int
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        amount: int,
+        reason: str,
+        signature: str | None,
+        state: ActState,
+        cluster_time: int,
+        slot: int = 0,
     ) -> None:
         columns = "genesis_hash, run_id, kind, subject, amount, reason, signature, state, cluster_time, slot"
         # As text: an amount may exceed the integers of SQLite, which are signed.
-        values = (*self._owner, subject, str(amount), reason, signature, state.value, cluster_time, 0)
-        with self._file.writing() as connection:
-            connection.execute(f"INSERT INTO acts ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+        values = (*self._owner, subject, str(amount), reason, signature, state.value, cluster_time, slot)
+        connection.execute(f"INSERT INTO acts ({columns}) VALUES ({', '.join('?' * len(values))})", values)
 
 
-def transferred(acts: list[Act], now: int) -> int:
-    """The base units that acts transferred in the 24 hours before ``now``, by the cluster's clock.
+def transferred(acts: list[Act], now: int, income: int = 0) -> int:
+    """The base units that count as transferred in the 24 hours before ``now``, by the cluster's clock.
 
-    Includes open acts, and those after ``now``, because another endpoint may be ahead.
+    ``income`` is what the vault is known to have received in this time, whoever transferred it. Acts that have not
+    landed for certain count besides. Includes acts after ``now``, because another endpoint may be ahead.
     """
-    counted = [act for act in acts if act.state is ActState.OPEN or _is_recent(act, now)]
-    return sum(act.amount for act in counted)
+    recent = [act for act in acts if act.state is ActState.OPEN or _is_recent(act, now)]
+    landed = sum(act.amount for act in recent if act.slot > 0)
+    return in_doubt(acts, now) + max(landed, income)
+
+
+def in_doubt(acts: list[Act], now: int) -> int:
+    """The base units of the acts that may or may not have landed, in the 24 hours before ``now``."""
+    return sum(act.amount for act in acts if act.slot == 0 and (act.state is ActState.OPEN or _is_recent(act, now)))
 
 
 def free_at(acts: list[Act], now: int) -> int | None:
@@ -149,8 +200,15 @@ def acts_file(folder: Path) -> Iterator[SqliteFile]:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in (_TABLE, _INDEX):
+    for statement in (_TABLE, _INDEX, RECEIVED_TABLE, RECEIVED_INDEX):
         connection.execute(statement)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Add what version 1 did not have; another process may have done it."""
+    with all_or_nothing(connection):
+        _create(connection)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 _KIND: Final = FileKind(
@@ -165,4 +223,5 @@ _KIND: Final = FileKind(
         if_damaged="Nothing was sent. Move the file away once --per-day may start again from zero.",
         if_too_new="Update psyche-cli, or choose another folder with --state-dir. Nothing was sent.",
     ),
+    upgrade=_upgrade,
 )

@@ -88,7 +88,12 @@ def _outcome(
     return _STATES[settlement.state], settlement.slot, settlement.receipt
 
 
-def act_landed(session: SigningSession, acts: Acts, receipt: Receipt) -> None:
-    """Record that an act has landed, also if the user never sees it: a repeated command consults this record."""
-    acts.end(receipt.signature, ActState.DONE, cluster_time=cluster_time(session), slot=receipt.slot)
+def act_landed(session: SigningSession, acts: Acts, receipt: Receipt) -> int:
+    """Record that an act has landed, also if the user never sees it: a repeated command consults this record.
+
+    Returns the cluster's time.
+    """
+    now = cluster_time(session)
+    acts.end(receipt.signature, ActState.DONE, cluster_time=now, slot=receipt.slot)
     recorder_of(session).settle(receipt.signature, RecordState.LANDED, slot=receipt.slot)
+    return now

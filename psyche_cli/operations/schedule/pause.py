@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psyche_cli.operations.runs.find import Run, find_run_again_with, locate_run
 from psyche_cli.operations.runs.set_paused import is_already_so, set_paused
-from psyche_cli.operations.schedule.acts import Acts, ActState, acts_file
+from psyche_cli.operations.schedule.acts import Act, Acts, ActState, acts_file
 from psyche_cli.operations.schedule.looks import Look, Request, carry_out
 from psyche_cli.operations.schedule.moments import Moment
 from psyche_cli.operations.schedule.outcomes import act_landed, cluster_time, recorder_of, settle_acts
@@ -34,7 +34,7 @@ def _look(session: SigningSession, request: Request, moment: Moment, treasurer_i
     *accounts, clock = session.rpc.accounts([*located.addresses, CLOCK_SYSVAR])
     run, now = located.read(accounts), decode_clock(clock).unix_timestamp
     subject = f"{run.account.address} {moment.key}"
-    if any(act.subject == subject and act.state is ActState.DONE for act in acts.all()):
+    if _is_done(acts.all(), subject):
         receipts = tuple(one.receipt for one in found if one.receipt is not None)
         earlier = tuple(one.payload(None) for one in found if one.act.subject == subject)
         return Look(run, "", earlier, receipts if earlier else (), ended=f"it was paused at {moment.text}")
@@ -53,6 +53,10 @@ def _look(session: SigningSession, request: Request, moment: Moment, treasurer_i
     return Look(run, "", (ScheduledAct(reason, None, None),), ended="it is paused")
 
 
+def _is_done(acts: list[Act], subject: str) -> bool:
+    return any(act.subject == subject and act.state is ActState.DONE for act in acts)
+
+
 def _pause(
     session: SigningSession,
     request: Request,
@@ -65,7 +69,14 @@ def _pause(
     now = cluster_time(session)
 
     def begin(signature: str) -> None:
-        acts.begin(subject=subject, amount=0, reason=reason, signature=signature, cluster_time=now)
+        acts.begin(
+            subject=subject,
+            amount=0,
+            reason=reason,
+            signature=signature,
+            cluster_time=now,
+            is_allowed=lambda others: not _is_done(others, subject),
+        )
 
     with recorder_of(session).because(reason, begin):
         made = set_paused(session, run_id=request.run_id, paused=True, treasurer_index=treasurer_index)

@@ -26,9 +26,13 @@ class FundingData:
     vault_balance: CollateralAmount
     missing: Annotated[CollateralAmount, "What the vault lacks for its obligations and the epochs to keep."]
     transferred_in_24_hours: Annotated[
-        CollateralAmount, "What scheduled top-ups of this run transferred in the last 24 hours of the cluster's time."
+        CollateralAmount,
+        "What counts for --per-day: what the vault received in the last 24 hours of the cluster's time, by any command "
+        "and wallet, and transfers of this schedule whose outcome is not known.",
     ]
     left_of_day: Annotated[CollateralAmount, "What --per-day still allows now."]
+    received_in_all: Annotated[CollateralAmount, "What the vault has ever received, by any command and wallet."]
+    left_in_all: Annotated[CollateralAmount | None, "What --max-in-all still allows; null without this limit."]
     wallet_balance: Annotated[CollateralAmount, "The collateral in the wallet."]
     vault_cover: VaultCover
 

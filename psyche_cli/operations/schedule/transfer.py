@@ -11,28 +11,48 @@ from psyche_cli.operations.schedule.acts import DAY
 
 
 class Limits(NamedTuple):
-    """``keep_epochs`` is the number of future epochs to fund; ``most`` and ``per_day`` are in base units."""
+    """``keep_epochs`` is the number of future epochs to fund; the others are in base units.
+
+    ``most`` limits one transfer, ``per_day`` what the vault receives in 24 hours, and ``in_all`` what it ever receives,
+    None without such a limit.
+    """
 
     keep_epochs: int
     most: int
     per_day: int
+    in_all: int | None = None
 
 
 class Money(NamedTuple):
-    """The vault and its obligations, and in base units the wallet's balance and what the last 24 hours transferred."""
+    """The vault and its obligations, and in base units the wallet's balance and what limits count.
+
+    ``transferred`` counts for the last 24 hours. ``received`` is what the vault has ever received, and ``in_doubt``
+    what it may receive besides.
+    """
 
     obligations: Obligations
     wallet: int
     transferred: int
+    received: int = 0
+    in_doubt: int = 0
 
     def after(self, amount: int) -> Money:
         """The money after a transfer of ``amount``."""
         obligations = self.obligations._replace(held=self.obligations.held + amount)
-        return Money(obligations, max(self.wallet - amount, 0), self.transferred + amount)
+        return self._replace(
+            obligations=obligations,
+            wallet=max(self.wallet - amount, 0),
+            transferred=self.transferred + amount,
+            received=self.received + amount,
+        )
 
     def left_of_day(self, limits: Limits) -> int:
         """What may still be transferred now, in base units."""
         return max(limits.per_day - self.transferred, 0)
+
+    def left_in_all(self, limits: Limits) -> int | None:
+        """What may ever be transferred from now on, in base units; None if that is not limited."""
+        return None if limits.in_all is None else max(limits.in_all - self.received - self.in_doubt, 0)
 
     def missing(self, limits: Limits) -> int:
         """What the vault lacks, in base units; unlike in warnings, also for what is owed alone."""
@@ -46,6 +66,8 @@ class Money(NamedTuple):
     def transfer(self, limits: Limits) -> int:
         """The base units to transfer, within the limits. More than an empty wallet holds, so that its lack shows."""
         allowed = min(self.missing(limits), limits.most, self.left_of_day(limits))
+        left = self.left_in_all(limits)
+        allowed = allowed if left is None else min(allowed, left)
         return min(allowed, self.wallet) if self.wallet > 0 else allowed
 
     def reason(self, limits: Limits) -> str:
@@ -69,6 +91,13 @@ class Money(NamedTuple):
             found.append(
                 f"The wallet holds {format_amount(self.wallet, decimals)} of the collateral token, enough for "
                 f"{_more(covered)}. Send more to it."
+            )
+        left = self.left_in_all(limits)
+        if left is not None and left < missing + coming:
+            covered = max(left - missing, 0) // obligations.future if obligations.future > 0 else 0
+            found.append(
+                f"--max-in-all {format_amount(limits.in_all or 0, decimals)} leaves {format_amount(left, decimals)}, "
+                f"enough for {_more(covered)}."
             )
         seconds = obligations.epoch_seconds
         if seconds is not None and seconds > 0:

@@ -143,6 +143,10 @@ class Recorder:
         """The record of a transaction, or None. Raises JournalError."""
         return self._journal.entry(signature)
 
+    def is_left_behind(self, entry: JournalEntry) -> bool:
+        """Whether the process that made a record has ended. Raises JournalError."""
+        return self._journal.is_left_behind(entry)
+
     def unsettled(self, label: str, genesis_hash: str | None = None) -> list[JournalEntry]:
         """The unsettled records with a label for the run of this session, of any wallet and process.
 

@@ -33,9 +33,13 @@ def command(
         option(
             "--per-day",
             metavar="AMOUNT",
-            help="Maximum of all scheduled transfers to the run in any 24 hours of the cluster's clock.",
+            help="Maximum of what the vault receives, from anyone, in any 24 hours of the cluster's clock.",
         ),
     ],
+    max_in_all: Annotated[
+        str | None,
+        option("--max-in-all", metavar="AMOUNT", help="Maximum of what the vault ever receives, from anyone."),
+    ] = None,
     follow: Follow = False,
     interval: Interval = None,
     treasurer_index: TreasurerIndex = None,
@@ -47,7 +51,7 @@ def command(
     """
     from psyche_cli.operations.schedule.top_up import TopUpLimits, schedule_top_up
 
-    wanted = TopUpLimits(keep_epochs, max, per_day)
+    wanted = TopUpLimits(keep_epochs, max, per_day, max_in_all)
     return scheduled(
         call,
         "top-up",
