@@ -15,6 +15,7 @@ import pytest
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.schedule.acts import DAY
 from tests.programs.chain import discriminator
+from tests.support import ledger_payments
 from tests.support.counts import Loads
 
 from .judge import Attempt, judge_secrets
@@ -33,7 +34,6 @@ WORDS = (*[TOP_UP] * 6, MANUALLY, PAUSE, PAUSE, TICK, RESUME, ("tx", "resume"))
 CHUNKS = 2
 STEPS = 16
 """A process is killed within this many requests, waits or writes to the journal, if at all."""
-_TRANSFER_CHECKED = 12
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -94,13 +94,7 @@ def settled(world: World) -> Iterator[str]:
 
 def payments(world: World) -> list[tuple[int, int]]:
     """The transfers in the ledger since the start state: the cluster's time, and the base units."""
-    return [
-        (record.unix_time, int.from_bytes(call.data[1:9], "little"))
-        for record in world.bank.history.records()[world.start.total :]
-        if record.error is None
-        for call in record.decoded.message.instructions
-        if call.data[:1] == bytes([_TRANSFER_CHECKED]) and len(call.data) == 10
-    ]
+    return ledger_payments.payments(world.bank, world.start.total)
 
 
 def judge_limits(world: World) -> Iterator[str]:
