@@ -27,7 +27,7 @@ GIFT = 3
 HOURS = {
     "warmup_time": HOUR,
     "cooldown_time": HOUR,
-    "epoch_time": 4 * HOUR,
+    "epoch_time": 7 * HOUR,
     "max_round_train_time": 2 * HOUR,
     "round_witness_time": HOUR // 2,
     "total_steps": 10_000,

@@ -15,8 +15,8 @@ import pytest
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.schedule.acts import DAY
 from tests.programs.chain import discriminator
-from tests.support import ledger_payments
 from tests.support.counts import Loads
+from tests.support.ledger_payments import payments
 
 from .judge import Attempt, judge_secrets
 from .test_killed import attempt
@@ -44,7 +44,7 @@ def test_limits_hold_and_moments_count_once(world: World, random_seed: int, load
     for number in range(lives):
         seed = f"{random_seed}:scheduled:{chunk}:{number}"
         attempts, problems = live(world, random.Random(seed), seed)
-        transfers += len(payments(world))
+        transfers += len(payments_since_start(world))
         kills += sum(attempt.line.killed for attempt in attempts)
         if problems:
             log = [event for attempt in attempts for event in ("-- process", *attempt.line.log[-20:])]
@@ -85,21 +85,21 @@ def settled(world: World) -> Iterator[str]:
         yield "unsettled transactions are left"
     for seconds in (0, DAY - 600, DAY):
         warp(world, seconds)
-        before = len(payments(world))
+        before = len(payments_since_start(world))
         for _ in range(4):
             world.command(world.transport, *TOP_UP)
-    if [amount for _, amount in payments(world)[before:]] != [MOST, MOST, PER_DAY - 2 * MOST]:
-        yield f"after another day, it transfers {payments(world)[before:]}"
+    if [amount for _, amount in payments_since_start(world)[before:]] != [MOST, MOST, PER_DAY - 2 * MOST]:
+        yield f"after another day, it transfers {payments_since_start(world)[before:]}"
 
 
-def payments(world: World) -> list[tuple[int, int]]:
+def payments_since_start(world: World) -> list[tuple[int, int]]:
     """The transfers in the ledger since the start state: the cluster's time, and the base units."""
-    return ledger_payments.payments(world.bank, world.start.total)
+    return payments(world.bank, world.start.total)
 
 
 def judge_limits(world: World) -> Iterator[str]:
     """The problems of the transactions in the ledger."""
-    paid = payments(world)
+    paid = payments_since_start(world)
     for number, (time, amount) in enumerate(paid):
         if amount > MOST:
             yield f"{amount} is transferred at once"

@@ -45,7 +45,8 @@ def levels_from_ledger(
             if change.after != balance:
                 return None
             balance = change.before
-            changes.append((transaction.block_time or now, change.after - change.before))
+            time = now if transaction.block_time is None else transaction.block_time
+            changes.append((time, change.after - change.before))
     if balance > 0 and len(recent) == len(listed):
         return None  # it was funded before everything that the ledger still has
     return _levels(changes, received, since)
