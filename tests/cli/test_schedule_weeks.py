@@ -131,7 +131,7 @@ def test_two_weeks_of_cron(still_house: House, loads: Loads, random_seed: int) -
         if not changed_at and run.now > weeks.begin + 10 * DAY:
             changed_at = run.now
             still_house.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", RATE - 1)
-        step = loads.of(usual=2 * HOUR, ci=HOUR, full=HOUR // 6)
+        step = loads.of(usual=2 * HOUR, ci=HOUR, full=HOUR // 2)
         run.wait(step + chance.randrange(-step // 4, step // 4))
     assert weeks.pauses == 1
     assert weeks.resumed_at >= weeks.pause_at

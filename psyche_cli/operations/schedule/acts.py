@@ -170,7 +170,7 @@ class Acts:
 def transferred(acts: list[Act], now: int, income: int = 0) -> int:
     """The base units that count as transferred in the 24 hours before ``now``, by the cluster's clock.
 
-    ``income`` is what the vault is known to have received in this time, whoever transferred it. Acts that have not
+    ``income`` is what the vault is known to have received in this time, by any command. Acts that have not
     landed for certain count besides. Includes acts after ``now``, because another endpoint may be ahead.
     """
     recent = [act for act in acts if act.state is ActState.OPEN or _is_recent(act, now)]

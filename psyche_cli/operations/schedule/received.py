@@ -1,4 +1,4 @@
-"""What a vault has received, as it was seen over time: it limits what is transferred in 24 hours, whoever transferred.
+"""What a vault has received, as it was seen over time: it limits the transfers of 24 hours, by any command.
 
 A vault pays only what its members claim, and the treasurer's Run counts that. So its balance plus the claimed amount is
 all that it has ever received, which each check reads at one slot. It is recorded whenever it has changed.
