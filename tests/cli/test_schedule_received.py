@@ -44,7 +44,7 @@ def test_a_transfer_that_another_command_has_left_behind_is_settled(paying: Hous
 def test_an_expired_transfer_of_another_command_does_not_count(paying: House) -> None:
     killed(paying, "sendTransaction", *MANUALLY, "7", executes=False)
     paying.cli.json("localnet", "warp", "--slots", "400")
-    cli = replace(paying.cli, clock=Jumping(random.Random(1)))  # it need not wait for the verdict
+    cli = replace(paying.cli, clock=Jumping(chance=random.Random(1)))  # it need not wait for the verdict
     assert [amounts(cli.json(*TOP_UP)) for _ in range(4)] == [[20 * TOKEN], [20 * TOKEN], [5 * TOKEN], []]
     assert paying.cli.json("tx", "list")["transactions"] == []
 

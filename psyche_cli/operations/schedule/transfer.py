@@ -51,7 +51,7 @@ class Money(NamedTuple):
         return max(limits.per_day - self.transferred, 0)
 
     def left_in_all(self, limits: Limits) -> int | None:
-        """What may ever be transferred from now on, in base units; None if that is not limited."""
+        """What all further transfers may sum up to, in base units; None without a limit."""
         return None if limits.in_all is None else max(limits.in_all - self.received - self.in_doubt, 0)
 
     def missing(self, limits: Limits) -> int:
