@@ -131,6 +131,8 @@ class OutputOptions:
 
     def __init__(self) -> None:
         self.format: OutputFormat = "human"
+        self.is_format_given = False
+        """Whether the format was given on the command line."""
         self.quiet = False
         self.verbose = False
         self.as_lines = False

@@ -308,7 +308,9 @@ def _output_options() -> list[Any]:
 def _apply_output_option(context: Any, param: Any, value: Any) -> Any:
     """Make an output option from the command line take effect immediately."""
     if came_from_command_line(context, param.name):
-        setattr(context.obj.output, "format" if param.name == "output" else param.name, value)
+        options = context.obj.output
+        setattr(options, "format" if param.name == "output" else param.name, value)
+        options.is_format_given = options.is_format_given or param.name == "output"
     return value
 
 

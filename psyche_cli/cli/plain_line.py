@@ -34,12 +34,15 @@ _BETWEEN_VALUES: Final = "\0"
 class PlainLine:
     """A command line parsed without Typer: the verb, its declaration and its call."""
 
-    def __init__(self, verb: Verb, declaration: Declaration, call: Call, output: Mapping[str, Any]) -> None:
+    def __init__(
+        self, verb: Verb, declaration: Declaration, call: Call, output: Mapping[str, Any], *, is_format_given: bool
+    ) -> None:
         self.command = verb.name
         self.verb = verb
         self.call = call
         self.declaration = declaration
         self._output = output
+        self._is_format_given = is_format_given
 
     @property
     def output_format(self) -> OutputFormat:
@@ -51,6 +54,7 @@ class PlainLine:
         """Apply the output options."""
         options = self.call.environment.output
         options.format = self.output_format
+        options.is_format_given = self._is_format_given
         options.quiet, options.verbose = self._output["quiet"], self._output["verbose"]
 
     def run(self) -> Result | None:
@@ -98,7 +102,8 @@ def _read(words: Sequence[str], environment: Environment) -> PlainLine:
         typed=typed,
         from_variables=frozenset(texts.keys() & table.keys()) - typed,
     )
-    return PlainLine(verb, declaration, call, {name: _value(option, texts) for name, option in output_table.items()})
+    output = {name: _value(option, texts) for name, option in output_table.items()}
+    return PlainLine(verb, declaration, call, output, is_format_given="output" in texts)
 
 
 def _names(table: Mapping[str, Parameter], flag: str) -> set[str]:

@@ -37,7 +37,7 @@ from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, Use
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
-from psyche_cli.operations.run_files.payloads import AppliedData, DriftData, PlanData
+from psyche_cli.operations.run_files.payloads import AppliedData, DriftData, PlanData, ProgressData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.schedule.payloads import ScheduledData
 from psyche_cli.operations.simulation.payloads import SimulationData
@@ -73,7 +73,7 @@ def _written(data: Any) -> Any:
 
 _RESULTS: Final[dict[str, Any]] = {
     "plan": OperationResult[PlanData],
-    "apply": OperationResult[AppliedData],
+    "apply": OperationResult[AppliedData | ProgressData],
     "drift": OperationResult[DriftData],
     "create-run": _written(CreateRunData),
     "update-config": _written(config.UpdateConfigData),

@@ -21,11 +21,11 @@ from tests.cli.lockstep import at_once
 from tests.support.counts import Loads
 from tests.support.declared_runs import (
     EpochEnds,
-    apply,
+    apply_file,
     dumped_run,
     run_as_dumped,
     variations,
-    vault,
+    vault_tokens,
     write_declared_run,
 )
 from tests.support.terminals import Terminal
@@ -40,7 +40,7 @@ def top_up(house: House, amount: str, *words: object) -> None:
 @pytest.fixture
 def funded(house: House, base: WantedRun, tmp_path: Path) -> Path:
     """The file of a run whose vault holds 60, and is to hold 120, which is all that it can ever receive."""
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     wanted = replace(base, funding=WantedFunding(keep_epochs=10, max_in_all="120"))
     return write_declared_run(wanted, tmp_path / "b.toml")
 
@@ -72,18 +72,18 @@ def test_a_transfer_before_the_answer_counts(house: House, funded: Path, planned
         house.cli("plan", funded, "-o", file)
     done = answered(house, lambda: top_up(house, "50"), "apply", file)
     assert done.code is ExitCode.OK, done.stderr
-    assert vault(house) == 120
+    assert vault_tokens(house) == 120
     again = answered(house, lambda: None, "apply", file)
     assert again.json["data"]["already_so"] is True
 
 
 def test_what_nobody_has_confirmed_is_not_done(house: House, base: WantedRun, funded: Path) -> None:
     other = variations(base)["metadata.name"](base)
-    assert apply(house, write_declared_run(other, funded.with_name("c.toml"))).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(other, funded.with_name("c.toml"))).code is ExitCode.OK
     act = ("set-future-epoch-rates", *RUN, "--slashing-rate", "2")
     refused = answered(house, lambda: house.cli.json(*act), "apply", funded)
     assert refused.json["error"]["code"] == "stale_plan"
-    assert vault(house) == 60
+    assert vault_tokens(house) == 60
 
 
 @pytest.mark.parametrize("executes", [False, True], ids=["lost", "landed"])
@@ -100,27 +100,27 @@ def test_a_transfer_that_another_command_left_unsettled(
 ) -> None:
     """Its outcome is determined first. The command that made it still finds it unsettled."""
     killed(house, "sendTransaction", *words, executes=executes)
-    done = apply(house, funded)
+    done = apply_file(house, funded)
     assert done.code is ExitCode.OK, done.stderr
-    assert vault(house) == 120
+    assert vault_tokens(house) == 120
     if executes:
         assert "It landed in slot" in done.stderr
         house.cli.json(*words)
-        assert vault(house) == 120
+        assert vault_tokens(house) == 120
 
 
 def test_a_balance_that_changes_at_the_last_moment(house: House, funded: Path) -> None:
     """Between the plan and the simulation: what is left is planned again. After it, the transaction fails."""
     for method in ("simulateTransaction", "sendTransaction"):
-        before = vault(house)
+        before = vault_tokens(house)
         wanted = funded.read_text().replace('max_in_all = "120"', f'max_in_all = "{before + 60:g}"')
         file = funded.with_name(f"{method}.toml")
         file.write_text(wanted.replace("keep_epochs = 10", f'keep_amount = "{before + 60:g}"'))
         Before(house, method, lambda: top_up(house, "50", "--state-dir", funded.with_name("other")))
-        done = apply(house, file)
+        done = apply_file(house, file)
         assert done.code is ExitCode.OK, done.stderr
         assert "planned again" in done.stderr
-        assert vault(house) == before + 60
+        assert vault_tokens(house) == before + 60
 
 
 class Before:
@@ -176,11 +176,11 @@ def test_two_computers_at_once(house: House, base: WantedRun, tmp_path: Path, lo
 
 
 def _ends_as_written(house: House, file: Path, run: WantedRun, held: float) -> None:
-    apply(house, file)
+    apply_file(house, file)
     assert run_as_dumped(dumped_run(house)) == run_as_dumped(replace(run, state="running"))
-    assert vault(house) == held
+    assert vault_tokens(house) == held
     accounts = house.chain.rpc.program_accounts(house.driver().programs.coordinator, [])
     assert len(accounts) == 2  # the instance, and one coordinator account
     sent = house.chain.sent
-    assert apply(house, file).json["data"]["already_so"] is True
+    assert apply_file(house, file).json["data"]["already_so"] is True
     assert house.chain.sent == sent

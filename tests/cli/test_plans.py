@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode
-from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS
 from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
@@ -23,15 +21,13 @@ from tests.cli.harness import Chain, address_of, methods_of
 from tests.cli.killing import killed
 from tests.support.declared_runs import (
     KEYS,
-    EpochEnds,
-    apply,
+    apply_file,
     dumped_run,
     run_as_dumped,
     variations,
-    vault,
+    vault_tokens,
     write_declared_run,
 )
-from tests.support.run_driver import RunDriver
 from tests.support.state_home import state_home
 
 RUN = ("--run-id", "test")
@@ -44,7 +40,7 @@ def obstacles(house: House, run: WantedRun, path: Path, *words: object) -> dict[
     assert planned.code is ExitCode.DIFFERS
     found = {one["key"]: one["message"] for one in planned.json["data"]["obstacles"]}
     sent = house.chain.sent
-    refused = apply(house, file, *words)
+    refused = apply_file(house, file, *words)
     assert (refused.code, house.chain.sent) == (ExitCode.REFUSED, sent)
     assert all(message in refused.json["error"]["message"] for message in found.values())
     assert refused.json["error"]["context"]["sent"] is False
@@ -61,11 +57,11 @@ def test_an_error_of_plan_does_not_look_like_changes(house: House, base: WantedR
         assert (failed.code, failed.json["exit_code"]) == (1, 1)
         assert failed.json["error"]["code"] == "invalid_amount"
         assert house.cli(verb, file).code == 1
-    assert apply(house, file).code is ExitCode.USAGE
+    assert apply_file(house, file).code is ExitCode.USAGE
 
 
 def test_what_was_chosen_at_the_creation_cannot_change(house: House, base: WantedRun, tmp_path: Path) -> None:
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     join = replace(base.join, authority=address_of(house.stranger))
     other = replace(base, join=join, treasurer=WantedTreasurer(KEYS[0], 7), funding=None)
     found = obstacles(house, other, tmp_path / "b.toml")
@@ -80,7 +76,7 @@ def test_a_run_without_treasurer_cannot_get_one(house: House, base: WantedRun, t
 
 
 def test_another_wallet(house: House, base: WantedRun, tmp_path: Path) -> None:
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     changed = replace(variations(base)["metadata.name"](base), join=replace(base.join, everyone=False))
     found = obstacles(house, changed, tmp_path / "b.toml", "-w", house.stranger)
     assert found.keys() == {"main_authority", "join"}
@@ -119,7 +115,7 @@ def test_a_wallet_without_sol(house: House, base: WantedRun, tmp_path: Path) -> 
 
 
 def test_a_run_that_has_finished(house: House, base: WantedRun, tmp_path: Path) -> None:
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     house.enter(RunState.FINISHED)
     other = replace(variations(base)["config.epoch_time"](base), state="running")
     assert obstacles(house, other, tmp_path / "b.toml").keys() == {"state", "config.epoch_time"}
@@ -127,11 +123,11 @@ def test_a_run_that_has_finished(house: House, base: WantedRun, tmp_path: Path) 
 
 def test_a_pause_needs_to_know_what_follows(house: House, base: WantedRun, tmp_path: Path) -> None:
     running = replace(base, state="running")
-    assert apply(house, write_declared_run(running, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(running, tmp_path / "a.toml")).code is ExitCode.OK
     other = replace(variations(base)["config.epoch_time"](base), state=None)
     assert "whether the run is running" in obstacles(house, other, tmp_path / "b.toml")["state"]
     named = replace(variations(base)["metadata.name"](base), state=None)
-    assert apply(house, write_declared_run(named, tmp_path / "c.toml")).code is ExitCode.OK  # needs no pause
+    assert apply_file(house, write_declared_run(named, tmp_path / "c.toml")).code is ExitCode.OK  # needs no pause
 
 
 def test_a_run_whose_stored_configuration_is_invalid_cannot_start(house: House, tmp_path: Path) -> None:
@@ -184,13 +180,13 @@ def plan_file(house: House, run: WantedRun, folder: Path) -> Path:
 def test_a_plan_is_applied_without_its_file(house: House, base: WantedRun, tmp_path: Path) -> None:
     path = plan_file(house, base, tmp_path)
     (tmp_path / "planned.toml").unlink()
-    applied = apply(house, path)
+    applied = apply_file(house, path)
     assert [step["kind"] for step in applied.data["steps"]] == [
         step["kind"] for step in json.loads(path.read_text())["steps"]
     ]
     assert run_as_dumped(dumped_run(house)) == run_as_dumped(base)
     sent = house.chain.sent
-    assert apply(house, path).data["already_so"] is True
+    assert apply_file(house, path).data["already_so"] is True
     assert house.chain.sent == sent
 
 
@@ -207,11 +203,11 @@ MOVES: dict[str, tuple[tuple[object, ...], str]] = {
 @pytest.mark.parametrize("move", MOVES)
 def test_a_plan_whose_ground_has_moved_is_refused(house: House, base: WantedRun, tmp_path: Path, move: str) -> None:
     words, key = MOVES[move]
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     path = plan_file(house, variations(base)["config.epoch_time"](base), tmp_path)
     house.cli.json(*words)
     sent = house.chain.sent
-    refused = apply(house, path)
+    refused = apply_file(house, path)
     assert (refused.code, house.chain.sent) == (ExitCode.REFUSED, sent)
     error = refused.json["error"]
     assert error["code"] == "stale_plan"
@@ -220,12 +216,12 @@ def test_a_plan_whose_ground_has_moved_is_refused(house: House, base: WantedRun,
 
 
 def test_what_a_file_does_not_mention_may_move(house: House, base: WantedRun, tmp_path: Path) -> None:
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     wanted = replace(base, metadata={"name": "B"}, join=WantedJoin(), earning_rate=None, slashing_rate=None)
     path = plan_file(house, wanted, tmp_path)
     house.cli.json("update-config", *RUN, "--description", "Another")
     house.cli.json("set-future-epoch-rates", *RUN, "--slashing-rate", "7")
-    assert apply(house, path).code is ExitCode.OK
+    assert apply_file(house, path).code is ExitCode.OK
     metadata = dumped_run(house).metadata
     assert (metadata["name"], metadata["description"]) == ("B", "Another")
 
@@ -233,11 +229,11 @@ def test_what_a_file_does_not_mention_may_move(house: House, base: WantedRun, tm
 def test_a_run_that_was_created_again_is_not_the_planned_one(house: House, base: WantedRun, tmp_path: Path) -> None:
     plain = replace(base, treasurer=None, funding=None)
     file = write_declared_run(plain, tmp_path / "a.toml")
-    assert apply(house, file).code is ExitCode.OK
+    assert apply_file(house, file).code is ExitCode.OK
     path = plan_file(house, variations(plain)["config.epoch_time"](plain), tmp_path)
     house.cli.json("close-run", *RUN, "--yes")
-    assert apply(house, file).code is ExitCode.OK
-    refused = apply(house, path)
+    assert apply_file(house, file).code is ExitCode.OK
+    refused = apply_file(house, path)
     assert [one["key"] for one in refused.json["error"]["context"]["moved"]] == ["run"]
 
 
@@ -249,7 +245,7 @@ def test_a_killed_plan_continues(house: House, base: WantedRun, tmp_path: Path, 
     total = house.chain.dispatcher.context.bank.history.total
     for _ in range(count // 2):
         killed(house, "sendTransaction", "apply", path, "--yes", executes=executes, nth=2)
-    assert apply(house, path).code is ExitCode.OK
+    assert apply_file(house, path).code is ExitCode.OK
     assert house.chain.dispatcher.context.bank.history.total - total == count
     assert run_as_dumped(dumped_run(house)) == run_as_dumped(replace(base, state="running"))
 
@@ -261,7 +257,7 @@ def test_numbers_of_32_bits_do_not_make_a_plan_stale(house: House, base: WantedR
     model = {"LLM": {**base.model["LLM"], "optimizer": {"AdamW": {**optimizer["AdamW"], "clip_grad_norm": None}}}}
     path = plan_file(house, replace(base, model=model), tmp_path)
     killed(house, "sendTransaction", "apply", path, "--yes", executes=True, nth=8)
-    assert apply(house, path).code is ExitCode.OK
+    assert apply_file(house, path).code is ExitCode.OK
     assert run_as_dumped(dumped_run(house)) == run_as_dumped(replace(base, model=model))
 
 
@@ -281,7 +277,7 @@ def test_a_plan_that_was_edited_is_refused(
     plan = json.loads(path.read_text())
     change(plan)
     path.write_text(json.dumps(plan))
-    refused = apply(house, path)
+    refused = apply_file(house, path)
     assert refused.code is ExitCode.USAGE
     assert "was changed" in refused.json["error"]["message"]
 
@@ -289,18 +285,18 @@ def test_a_plan_that_was_edited_is_refused(
 @pytest.mark.parametrize("text", ["{", "{}", '{"digest": 1}', '{"digest": ' + "[" * 5000])
 def test_what_is_not_a_plan(house: House, tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
-    assert apply(house, tmp_path / "plan.json").code is ExitCode.USAGE
+    assert apply_file(house, tmp_path / "plan.json").code is ExitCode.USAGE
 
 
 def test_a_plan_for_another_wallet_or_cluster(house: House, base: WantedRun, tmp_path: Path) -> None:
     path = plan_file(house, replace(base, treasurer=None, funding=None), tmp_path)
-    other = apply(house, path, "-w", house.stranger)
+    other = apply_file(house, path, "-w", house.stranger)
     assert other.code is ExitCode.USAGE
     assert "for the wallet" in other.json["error"]["message"]
     (tmp_path / "elsewhere").mkdir()
     elsewhere, _ = Chain.start(tmp_path / "elsewhere", owner=5)
     house.cli.open_transport = elsewhere.transport
-    assert "another cluster" in apply(house, path).json["error"]["message"]
+    assert "another cluster" in apply_file(house, path).json["error"]["message"]
 
 
 def test_an_existing_plan_is_not_overwritten(house: House, base: WantedRun, tmp_path: Path) -> None:
@@ -318,8 +314,8 @@ def test_the_limits_of_a_top_up(house: House, base: WantedRun, tmp_path: Path) -
     funding = WantedFunding(keep_epochs=10, max_per_top_up="25", max_in_all="60")
     file = write_declared_run(replace(base, funding=funding), tmp_path / "a.toml")
     for held, paid in ((25, 25), (50, 25), (60, 10), (60, 0)):
-        outcome = apply(house, file)
-        assert vault(house) == held
+        outcome = apply_file(house, file)
+        assert vault_tokens(house) == held
         assert sum(one["label"] == "top up" for one in outcome.json["transactions"]) == (paid > 0)
         assert "the vault lacks" in outcome.json["warnings"][-1]
     assert house.cli("plan", file).code is ExitCode.OK
@@ -329,7 +325,7 @@ def test_what_others_pay_and_claim_counts_towards_the_limit(house: House, base: 
     """What the vault has received is what it holds and what was claimed."""
     funding = WantedFunding(keep_amount="100", max_in_all="100")
     file = write_declared_run(replace(base, funding=None, state="running"), tmp_path / "a.toml")
-    assert apply(house, file).code is ExitCode.OK
+    assert apply_file(house, file).code is ExitCode.OK
     house.join(house.owner)
     house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "40")
 
@@ -338,10 +334,10 @@ def test_what_others_pay_and_claim_counts_towards_the_limit(house: House, base: 
 
     house.edit(earn)
     house.cli.json("treasurer-claim-rewards", *RUN)
-    assert vault(house) == 10
+    assert vault_tokens(house) == 10
     file = write_declared_run(replace(base, funding=funding, state="running"), tmp_path / "b.toml")
-    assert apply(house, file).code is ExitCode.OK
-    assert vault(house) == 70
+    assert apply_file(house, file).code is ExitCode.OK
+    assert vault_tokens(house) == 70
 
 
 @pytest.mark.parametrize("executes", [False, True])
@@ -352,58 +348,42 @@ def test_a_killed_top_up_is_not_paid_again(
     """Also if the limit per top-up leaves more to pay, and the process is killed again in a later step."""
     funding = WantedFunding(keep_epochs=10, max_per_top_up="25")
     assert (
-        apply(house, write_declared_run(replace(base, funding=None, slashing_rate="0"), tmp_path / "a.toml")).code == 0
+        apply_file(house, write_declared_run(replace(base, funding=None, slashing_rate="0"), tmp_path / "a.toml")).code
+        == 0
     )
     run = replace(variations(base)["config.epoch_time"](base), funding=funding, slashing_rate="3")
     file = write_declared_run(run, tmp_path / "b.toml")
     for nth in (1, *range(1, then)):
         killed(house, "sendTransaction", "apply", file, "--yes", executes=executes, nth=nth)
-    assert apply(house, file).code is ExitCode.OK
-    assert vault(house) == 25
-
-
-def test_a_failed_apply_that_has_paid_counts_as_the_same_one(house: House, training: Path, tmp_path: Path) -> None:
-    """The pause does not take effect in time; apply again continues, and does not pay the limit once more."""
-    file = tmp_path / "limited.toml"
-    file.write_text(training.read_text().replace("keep_epochs = 5", 'keep_epochs = 9\nmax_per_top_up = "10"'))
-    house.cli.clock = NoEnd(house)
-    before = vault(house)
-    assert apply(house, file, "--wait", "4s").code is ExitCode.NOT_REACHED
-    assert vault(house) == before + 10
-    house.enter(RunState.PAUSED)
-    again = apply(house, file)
-    assert again.code is ExitCode.OK
-    assert [one["label"] for one in again.json["transactions"]] == ["top up", "update", "resume"]
-    assert vault(house) == before + 10
-    assert apply(house, file).code is ExitCode.OK  # another one
-    assert vault(house) == before + 20
+    assert apply_file(house, file).code is ExitCode.OK
+    assert vault_tokens(house) == 25
 
 
 def test_a_plan_pays_no_more_than_it_says(house: House, base: WantedRun, tmp_path: Path) -> None:
     """What arrives after it was made counts as paid."""
-    assert apply(house, write_declared_run(replace(base, funding=None), tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(replace(base, funding=None), tmp_path / "a.toml")).code is ExitCode.OK
     path = plan_file(house, replace(base, funding=WantedFunding(keep_amount="50")), tmp_path)
     house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "20")
-    assert apply(house, path).code is ExitCode.OK
-    assert vault(house) == 50
+    assert apply_file(house, path).code is ExitCode.OK
+    assert vault_tokens(house) == 50
     house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1")
-    assert apply(house, path).data["already_so"] is True
-    assert vault(house) == 51
+    assert apply_file(house, path).data["already_so"] is True
+    assert vault_tokens(house) == 51
 
 
 def test_two_processes_do_not_apply_at_once(house: House, base: WantedRun, tmp_path: Path) -> None:
     file = write_declared_run(base, tmp_path / "a.toml")
     with applying(state_home(house.cli.home) / "psyche-cli", "test"):
         sent = house.chain.sent
-        refused = apply(house, file)
+        refused = apply_file(house, file)
         assert (refused.code, house.chain.sent) == (ExitCode.REFUSED, sent)
         assert refused.json["error"]["code"] == "apply_running"
-    assert apply(house, file).code is ExitCode.OK
+    assert apply_file(house, file).code is ExitCode.OK
 
 
 def test_an_unusable_state_folder(house: House, base: WantedRun, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused = apply(house, write_declared_run(base, tmp_path / "a.toml"), "--state-dir", tmp_path / "file")
+    refused = apply_file(house, write_declared_run(base, tmp_path / "a.toml"), "--state-dir", tmp_path / "file")
     assert refused.code is ExitCode.JOURNAL
 
 
@@ -411,10 +391,10 @@ def test_a_limited_top_up_with_all_that_the_wallet_holds(house: House, base: Wan
     """What remains to be paid later is no obstacle to the steps that follow."""
     funding = WantedFunding(keep_amount="1500000", max_per_top_up="1000000")
     run = replace(base, funding=funding, state="running")
-    applied = apply(house, write_declared_run(run, tmp_path / "a.toml"))
+    applied = apply_file(house, write_declared_run(run, tmp_path / "a.toml"))
     assert applied.code is ExitCode.OK
     assert "except for its funding" in applied.json["summary"]
-    assert vault(house) == 1_000_000
+    assert vault_tokens(house) == 1_000_000
     assert run_as_dumped(dumped_run(house)) == run_as_dumped(run)
 
 
@@ -449,14 +429,14 @@ class Meddling:
 @pytest.fixture
 def two_steps(house: House, base: WantedRun, tmp_path: Path) -> Path:
     """The file of a paused run, which takes two steps: the rates, and the name."""
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     named = variations(base)["metadata.name"](base)
     return write_declared_run(variations(base)["rewards.slashing_rate"](named), tmp_path / "b.toml")
 
 
 def test_steps_that_are_reverted_are_not_repeated(house: House, two_steps: Path) -> None:
     Meddling(house, lambda: house.cli.json("set-future-epoch-rates", *RUN, "--slashing-rate", "1"))
-    refused = apply(house, two_steps)
+    refused = apply_file(house, two_steps)
     assert refused.code is ExitCode.REFUSED
     assert "expected effect" in refused.json["error"]["message"]
 
@@ -464,7 +444,7 @@ def test_steps_that_are_reverted_are_not_repeated(house: House, two_steps: Path)
 def test_a_change_meanwhile_that_nobody_has_reviewed(house: House, two_steps: Path) -> None:
     """Another step would be due, so it stops."""
     Meddling(house, lambda: house.cli.json("join-authorization-create", "--authorizer", KEYS[9]))
-    refused = apply(house, two_steps)
+    refused = apply_file(house, two_steps)
     assert (refused.code, refused.json["error"]["code"]) == (ExitCode.REFUSED, "stale_plan")
     assert [one["key"] for one in refused.json["error"]["context"]["moved"]] == [f"join.authorizations.{KEYS[9]}"]
     assert len(refused.json["error"]["context"]["landed"]) == 1
@@ -472,17 +452,17 @@ def test_a_change_meanwhile_that_nobody_has_reviewed(house: House, two_steps: Pa
 
 def test_a_pause_meanwhile_that_nobody_has_reviewed(house: House, base: WantedRun, two_steps: Path) -> None:
     running = replace(base, state="running")
-    assert apply(house, write_declared_run(running, two_steps.with_name("c.toml"))).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(running, two_steps.with_name("c.toml"))).code is ExitCode.OK
     two_steps.write_text(two_steps.read_text().replace('state = "paused"', 'state = "running"'))
     Meddling(house, lambda: house.enter(RunState.ROUND_TRAIN, pending_pause=True))
-    refused = apply(house, two_steps)
+    refused = apply_file(house, two_steps)
     assert refused.json["error"]["code"] == "stale_plan"
     assert "Wait until the run is Paused" in refused.json["error"]["message"]
 
 
 def test_an_obstacle_that_appears_meanwhile(house: House, two_steps: Path) -> None:
     Meddling(house, lambda: house.enter(RunState.FINISHED))
-    refused = apply(house, two_steps)
+    refused = apply_file(house, two_steps)
     assert refused.code is ExitCode.REFUSED
     assert "Finished" in refused.json["error"]["message"]
     assert "To continue: psyche-cli apply" in refused.json["error"]["hint"]
@@ -492,19 +472,19 @@ def test_a_transfer_on_another_cluster_does_not_matter(house: House, base: Wante
     """Its slot says nothing about this one."""
     file = write_declared_run(base, tmp_path / "a.toml")
     house.cli.json("localnet", "warp", "--slots", "1000")
-    assert apply(house, file).code is ExitCode.OK
+    assert apply_file(house, file).code is ExitCode.OK
     (tmp_path / "elsewhere").mkdir()
     elsewhere, _ = Chain.start(tmp_path / "elsewhere", owner=5)
     house.cli.open_transport = elsewhere.transport
     plain = replace(base, treasurer=None, funding=None)
-    assert apply(house, write_declared_run(plain, tmp_path / "b.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(plain, tmp_path / "b.toml")).code is ExitCode.OK
 
 
 def test_a_file_that_only_has_metadata(house: House, base: WantedRun, tmp_path: Path) -> None:
-    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    assert apply_file(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     before = dumped_run(house)
     (tmp_path / "b.toml").write_text('version = 1\nrun_id = "test"\n[metadata]\nname = "C"\n')
-    assert apply(house, tmp_path / "b.toml").code is ExitCode.OK
+    assert apply_file(house, tmp_path / "b.toml").code is ExitCode.OK
     assert dumped_run(house) == replace(before, metadata={**before.metadata, "name": "C"})
 
 
@@ -514,129 +494,4 @@ def test_a_plan_of_another_version(house: House, base: WantedRun, tmp_path: Path
     del plan["digest"]
     canonical = json.dumps(plan, sort_keys=True, separators=(",", ":"))
     path.write_text(json.dumps({**plan, "digest": hashlib.sha256(canonical.encode()).hexdigest()}))
-    assert "format 2" in apply(house, path).json["error"]["message"]
-
-
-def test_json_lines(house: House, base: WantedRun, tmp_path: Path) -> None:
-    """One document per step, of which the last one is the result; an error is the last line too."""
-    file = write_declared_run(base, tmp_path / "a.toml")
-    lines = [json.loads(line) for line in house.cli("apply", file, "--yes", "--jsonl").stdout.splitlines()]
-    assert [len(line["data"]["steps"]) for line in lines] == [*range(1, 9)]
-    assert [line["data"]["finished"] for line in lines] == [*[False] * 7, True]
-    assert [len(line["transactions"]) for line in lines] == [*range(1, 9)]
-    [nothing] = house.cli("apply", file, "--yes", "--jsonl").stdout.splitlines()
-    assert json.loads(nothing)["data"]["already_so"] is True
-    refused = house.cli("apply", write_declared_run(variations(base)["metadata.name"](base), file), "--jsonl")
-    assert json.loads(refused.stdout)["error"]["code"] == "not_confirmed"
-    assert len(refused.stdout.splitlines()) == 1
-
-
-# --- pauses --------------------------------------------------------------------------------------------------------
-
-
-class NoEnd(SystemClock):
-    """A clock on which waits pass at once, with their slots, and the epoch does not end until ``ends_after`` waits."""
-
-    def __init__(self, house: House, ends_after: int | None = None) -> None:
-        self._house, self._left, self._passed = house, ends_after, 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self._passed
-
-    def sleep(self, seconds: float) -> None:
-        slots_before = int(self._passed / DEFAULT_SLOT_SECONDS)
-        self._passed += seconds
-        if slots := int(self._passed / DEFAULT_SLOT_SECONDS) - slots_before:
-            self._house.chain.dispatcher.context.bank.warp_slots(slots)
-        if self._left is not None and self._house.driver().account.pending_pause:
-            self._left -= 1
-            if self._left == 0:
-                self._house.enter(RunState.PAUSED)
-
-
-@pytest.fixture
-def training(house: House, base: WantedRun, tmp_path: Path) -> Path:
-    """The file of a run in training, of which a value needs a pause."""
-    running = replace(base, state="running", resets_checkpoint=False)
-    assert apply(house, write_declared_run(running, tmp_path / "a.toml")).code is ExitCode.OK
-    house.enter(RunState.ROUND_TRAIN)
-    return write_declared_run(variations(running)["config.epoch_time"](running), tmp_path / "b.toml")
-
-
-def test_pause_wait_update_resume(house: House, training: Path) -> None:
-    house.cli.clock = clock = EpochEnds(house)
-    applied = apply(house, training).data
-    assert [step["kind"] for step in applied["steps"]] == ["pause", "wait", "update", "resume"]
-    assert clock.waits == 1
-    assert dumped_run(house).config == {**(dumped_run(house).config or {}), "epoch_time": 61}
-    assert house.driver().stage == RunState.WAITING_FOR_MEMBERS
-
-
-def test_a_pause_that_lasts_is_left(house: House, training: Path) -> None:
-    house.cli.clock = NoEnd(house)
-    late = apply(house, training, "--wait", "20s")
-    assert late.code is ExitCode.NOT_REACHED
-    context = late.json["error"]["context"]
-    assert (context["state"], len(context["landed"])) == ("Training", 1)
-    assert house.driver().account.pending_pause
-    house.enter(RunState.PAUSED)
-    assert [step["kind"] for step in apply(house, training).data["steps"]] == ["update", "resume"]
-
-
-def test_a_pause_that_lasts_is_taken_back(house: House, training: Path) -> None:
-    """The programs cannot cancel it, so the run is resumed when it is Paused, without the change."""
-    before = dumped_run(house)
-    house.cli.clock = NoEnd(house, ends_after=15)
-    late = apply(house, training, "--wait", "20s", "--on-timeout", "resume")
-    assert late.code is ExitCode.NOT_REACHED
-    assert "resumed without the change" in late.json["error"]["message"]
-    assert dumped_run(house) == before
-    assert house.driver().stage == RunState.WAITING_FOR_MEMBERS
-
-
-def test_a_pause_that_cannot_be_taken_back_either(house: House, training: Path) -> None:
-    house.cli.clock = NoEnd(house)
-    late = apply(house, training, "--wait", "8s", "--on-timeout", "resume")
-    assert late.code is ExitCode.NOT_REACHED
-    assert house.driver().account.pending_pause
-
-
-def test_the_time_limit_of_the_command_includes_the_wait(house: House, training: Path) -> None:
-    house.cli.clock = NoEnd(house)
-    assert apply(house, training, "--timeout", "30").code is ExitCode.NETWORK
-    assert house.driver().account.pending_pause
-
-
-def test_an_epoch_of_members_ends_meanwhile(still_house: House, waiting_run: RunDriver, tmp_path: Path) -> None:
-    """Members train; apply pauses the run, they finish the epoch, and the run continues with the new configuration."""
-    house, run = still_house, waiting_run
-    file = tmp_path / "run.toml"
-    house.cli.json("config", "dump", "--full", *RUN, "-o", file)
-    file.write_text(file.read_text().replace("cooldown_time = 7", "cooldown_time = 8"))
-    run.start_training(0, 1, 2)
-
-    class MembersTrain(SystemClock):
-        played = False
-
-        def sleep(self, seconds: float) -> None:
-            if run.account.pending_pause and not self.played:
-                self.played = True
-                run.play_to_cooldown()
-                assert run.end_cooldown() == RunState.PAUSED
-
-    house.cli.clock = MembersTrain()
-    applied = apply(house, file).data
-    assert [step["kind"] for step in applied["steps"]] == ["pause", "wait", "update", "resume"]
-    assert run.stage == RunState.WAITING_FOR_MEMBERS
-    assert run.account.config["cooldown_time"] == 8
-    assert run.account.epoch == 1
-    assert '"P2P"' in house.cli("json-dump-run", *RUN).stdout  # which the program has changed
-    assert house.cli("plan", file).code is ExitCode.OK
-
-
-def test_a_pause_that_somebody_else_requested(house: House, base: WantedRun, training: Path, tmp_path: Path) -> None:
-    """A run that is about to pause, and should run: it is resumed once it is Paused."""
-    house.cli.json("set-paused", *RUN)
-    house.cli.clock = EpochEnds(house)
-    applied = apply(house, write_declared_run(replace(base, state="running"), tmp_path / "c.toml")).data
-    assert [step["kind"] for step in applied["steps"]] == ["wait", "resume"]
+    assert "format 2" in apply_file(house, path).json["error"]["message"]

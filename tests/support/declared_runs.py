@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from solders.pubkey import Pubkey
 
 from psyche_cli.environment import SystemClock
+from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS
 from psyche_cli.operations.run_files.values import flat
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_config.differences import as_stored
@@ -186,6 +187,26 @@ class EpochEnds(SystemClock):
             self._house.enter(RunState.PAUSED)
 
 
+class NoEnd(SystemClock):
+    """A clock on which waits pass at once, with their slots, and the epoch does not end until ``ends_after`` waits."""
+
+    def __init__(self, house: House, ends_after: int | None = None) -> None:
+        self._house, self._left, self._passed = house, ends_after, 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._passed
+
+    def sleep(self, seconds: float) -> None:
+        slots_before = int(self._passed / DEFAULT_SLOT_SECONDS)
+        self._passed += seconds
+        if slots := int(self._passed / DEFAULT_SLOT_SECONDS) - slots_before:
+            self._house.chain.dispatcher.context.bank.warp_slots(slots)
+        if self._left is not None and self._house.driver().account.pending_pause:
+            self._left -= 1
+            if self._left == 0:
+                self._house.enter(RunState.PAUSED)
+
+
 def write_declared_run(run: WantedRun, path: Path) -> Path:
     """Write the file of a run."""
     path.write_text(run_file_toml(run), encoding="utf-8")
@@ -216,12 +237,12 @@ def _sorted_keys(delegates: tuple[Pubkey, ...] | None) -> tuple[Pubkey, ...]:
     return tuple(sorted(delegates or (), key=str))
 
 
-def apply(house: House, file: Path, *words: object) -> Outcome:
+def apply_file(house: House, file: Path, *words: object) -> Outcome:
     """Apply a file without a question, with JSON output."""
     return house.cli("apply", file, "--yes", "--output", "json", *words)
 
 
-def vault(house: House) -> float:
+def vault_tokens(house: House) -> float:
     """The balance of the vault of the run ``test`` in whole tokens."""
     held: float = house.dump()["treasurer_run"]["funded_collateral_amount"]
     return held

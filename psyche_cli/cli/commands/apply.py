@@ -37,7 +37,9 @@ def command(
     jsonl: Annotated[
         bool,
         option(
-            "--jsonl", help="Print a JSON document on one line after each step, and one with the result at the end."
+            "--jsonl",
+            help="Print a JSON document on one line for each event, and one with the result at the end. The default "
+            "unless stdout is a terminal or --output is given.",
         ),
     ] = False,
 ) -> ForRun:
@@ -47,6 +49,8 @@ def command(
     change that needs a pause is one operation: pause, wait until it takes effect, update, resume. After an
     interruption at any moment, the same command continues, and repeats nothing. Asks for confirmation, unless --yes is
     given. A plan is refused if the run has changed since it was made.
+
+    In a pipe or a file, prints one JSON document per line, as with --jsonl: what happens, and at the end the result.
     """
     from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.durations import parse_duration
@@ -59,7 +63,9 @@ def command(
     from psyche_cli.solana.sending.recording import intent_text
 
     environment = call.environment
-    environment.output.as_lines = jsonl
+    output = environment.output
+    lines = jsonl or not (environment.stdout_is_terminal or output.is_format_given)
+    output.as_lines = lines
     seconds = parse_duration(wait, "--wait", maximum=LONGEST)
     wanted, reviewed = read_given(file)
     run_id = wanted.run_id
@@ -67,7 +73,7 @@ def command(
     again = given_options(call).command("apply", str(file))
 
     def show(result: OperationResult[Any]) -> None:
-        if jsonl:
+        if lines:
             print_line(environment, one_line_json("apply", result))
 
     request = Applying(Target(wanted), reviewed, PauseWait(seconds, on_timeout), again, show)
@@ -80,7 +86,7 @@ def command(
                 # A transfer that it has made stays unsettled in the journal, so that the next attempt counts it.
                 environment.after_output.clear()
                 raise
-        if not jsonl:
+        if not lines:
             return result
         show(result)
         return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.durations import format_duration, rough_duration
 from psyche_cli.errors import NotReached
+from psyche_cli.operations.run_files.payloads import PauseProgress
 from psyche_cli.operations.runs.find import Run, find_run, find_run_again
 from psyche_cli.operations.runs.set_paused import set_paused
 from psyche_cli.operations.signing import SigningSession
@@ -21,16 +23,21 @@ LONGEST: Final = 30 * 86400
 _EVERY: Final = 2.0
 """Seconds between two looks at the run."""
 
+_REPORTED_EVERY: Final = 10.0
+"""Seconds between two reports."""
+
 
 class PauseWait(NamedTuple):
     """How long to wait for a pause, in seconds, and what happens afterwards.
 
     ``leave`` leaves the run pausing. ``resume`` waits for the pause as long again, and resumes the run without the
-    change: programs cannot cancel a pending pause.
+    change: programs cannot cancel a pending pause. ``report`` receives the state of the wait at its beginning and every
+    ten seconds.
     """
 
     seconds: int
     on_timeout: OnTimeout
+    report: Callable[[PauseProgress], None] = lambda _: None
 
 
 def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int | None, wait: PauseWait) -> None:
@@ -39,13 +46,14 @@ def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int
     Raises NotReached after the time, and the errors of the requests.
     """
     run = find_run(session, run_id, treasurer_index)
-    run = _look(session, run, wait.seconds)
+    reports = _Reports(session, wait)
+    run = _look(session, run, wait.seconds, reports)
     if not _is_pausing(run):
         return
     waited = format_duration(wait.seconds)
     if wait.on_timeout == "resume":
         session.notify(f"The pause of run {run_id} did not take effect within {waited}. It is resumed once it does.")
-        run = _look(session, run, wait.seconds)
+        run = _look(session, run, wait.seconds, reports)
         if not _is_pausing(run):
             resumes = run.account.run_state == RunState.PAUSED
             if resumes:
@@ -64,7 +72,25 @@ def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int
     )
 
 
-def _look(session: SigningSession, run: Run, seconds: int) -> Run:
+class _Reports:
+    """Reports the state of a wait in intervals."""
+
+    def __init__(self, session: SigningSession, wait: PauseWait) -> None:
+        self._clock = session.clock
+        self._wait = wait
+        self._began = self._clock.monotonic()
+        self._next = self._began
+
+    def add(self, run: Run) -> None:
+        """Report the run as it was read last, unless the last report is recent."""
+        now = self._clock.monotonic()
+        if now >= self._next:
+            self._next = now + _REPORTED_EVERY
+            account, seconds = run.account, int(now - self._began)
+            self._wait.report(PauseProgress(account.run_state.text, account.step, seconds, self._wait.seconds))
+
+
+def _look(session: SigningSession, run: Run, seconds: int, reports: _Reports) -> Run:
     """Read the run until it is no longer about to pause or the time is over; returns it as it was read last."""
     limit = Deadline(session.clock, seconds)
     with session.rpc.waits.showing(f"Waiting until run {run.run_id} is Paused") as shown:
@@ -73,6 +99,7 @@ def _look(session: SigningSession, run: Run, seconds: int) -> Run:
             run = find_run_again(session, run)
             if not _is_pausing(run) or limit.passed:
                 return run
+            reports.add(run)
             left = rough_duration(math.ceil(limit.remaining))
             shown.now(f"{run.account.run_state.text}, step {run.account.step}, {left} left")
             session.rpc.waits.sleep(session.clock, min(_EVERY, limit.remaining))

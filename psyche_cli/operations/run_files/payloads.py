@@ -83,12 +83,40 @@ class DoneStep:
 
 
 @dataclass(frozen=True)
+class PauseProgress:
+    """A wait for a pause. After ``limit``, with --on-timeout resume, the run is resumed once it is Paused."""
+
+    state: Annotated[str, "The state of the run."]
+    step: Unsigned
+    seconds: Annotated[Unsigned, "How long it has lasted."]
+    limit: Annotated[Unsigned, "How long it lasts at most, in seconds: --wait."]
+
+
+@dataclass(frozen=True)
+class ProgressData:
+    """An event of an apply that has not ended, on a line of its own. Its transactions are those of the step."""
+
+    run_id: str
+    finished: Annotated[bool, "Always false; only the last line, which is the result, has true."]
+    event: Annotated[
+        Literal["begun", "waiting", "done"],
+        "begun: the step begins. waiting: it waits for a pause, every ten seconds. done: it is done.",
+    ]
+    number: Annotated[Unsigned, "The number of the step in the plan that was confirmed, from 1."]
+    count: Annotated[Unsigned, "The number of steps of this plan. Those that turn out to be done have no events."]
+    kind: StepKind
+    title: str
+    subject: Annotated[Address | None, "The grantee, for a step about an authorization."]
+    waiting: Annotated[PauseProgress | None, "Null unless the event is waiting."]
+
+
+@dataclass(frozen=True)
 class AppliedData:
-    """A run that matches its file or, with --jsonl, will when all steps are done."""
+    """A run that matches its file."""
 
     run_id: str
     already_so: Annotated[bool, "Whether the run was already as the file describes it, so nothing was sent."]
-    finished: Annotated[bool, "Whether nothing is left to do; false only in the lines of --jsonl before the last one."]
+    finished: Annotated[bool, "Always true: nothing is left to do."]
     steps: Annotated[tuple[DoneStep, ...], "What was done now, in order; not what an earlier process had done."]
 
 

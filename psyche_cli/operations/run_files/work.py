@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from psyche_cli.errors import NotReached, PsycheError, Refused, StalePlan, WrongRunState
 from psyche_cli.json_values import to_json
@@ -11,7 +11,13 @@ from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.budget import Budget
 from psyche_cli.operations.run_files.other_transfers import OtherTransfers
 from psyche_cli.operations.run_files.pause_wait import PauseWait
-from psyche_cli.operations.run_files.payloads import AppliedData, DoneStep, StepData
+from psyche_cli.operations.run_files.payloads import (
+    AppliedData,
+    DoneStep,
+    PauseProgress,
+    ProgressData,
+    StepData,
+)
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan
 from psyche_cli.operations.run_files.planning import Plan
 from psyche_cli.operations.run_files.review import require_reviewed
@@ -27,15 +33,14 @@ _MOST_ATTEMPTS: Final = 10
 class Applying(NamedTuple):
     """What is applied: the target and, if a plan file was given, the plan in it.
 
-    ``again`` is the command line that continues after an interruption. ``report`` receives the result so far after each
-    step but the last one.
+    ``again`` is the command line that continues after an interruption. ``report`` receives what happens as it happens.
     """
 
     target: Target
     reviewed: ReviewedPlan | None
     wait: PauseWait
     again: str
-    report: Callable[[OperationResult[AppliedData]], None] = lambda _: None
+    report: Callable[[OperationResult[ProgressData]], None] = lambda _: None
 
 
 class Work:
@@ -76,8 +81,9 @@ class Work:
                 require_reviewed(target.run_id, due, self._known)
             step = plan.steps[0]
             self._require_new(step)
-            number, count = len(self._done) + 1, len(self._done) + len(plan.steps)
+            number, count = self._place(step)
             session.notify(f"Step {number} of {count}: {step.title}.")
+            self._report(step, "begun")
             session.deadline.restart()
             try:
                 with session.sender.annotating_errors():
@@ -91,8 +97,6 @@ class Work:
                 if not isinstance(error, NotReached):
                     error.hint = f"{error.hint} To continue: {self._applying.again}".strip()
                 raise
-            if plan.steps:
-                self._applying.report(self._so_far(count))
         return any(step.kind == "top-up" for step in target.plan(actual).steps)
 
     def _perform(self, step: StepData, actual: ActualRun) -> Refused | None:
@@ -100,7 +104,8 @@ class Work:
         if step.kind == "top-up" and self._others.settle():
             return None  # it is to be planned again
         try:
-            made = self._applying.target.perform(self._session, actual, step, self._applying.wait)
+            wait = self._applying.wait._replace(report=lambda progress: self._report(step, "waiting", waiting=progress))
+            made = self._applying.target.perform(self._session, actual, step, wait)
         except Refused as error:
             if step.kind == "create":
                 raise
@@ -108,6 +113,7 @@ class Work:
         self._budget.is_spent = self._budget.is_spent or step.kind == "top-up"
         self._receipts += made
         self._done.append(DoneStep(step.kind, step.title, step.subject, tuple(one.signature for one in made)))
+        self._report(step, "done", made)
         return None
 
     def _read_again(self, refusal: Refused | None) -> ActualRun:
@@ -133,13 +139,27 @@ class Work:
                 hint="Another process may have reverted it. Show what is left: psyche-cli plan FILE",
             )
 
-    def _so_far(self, count: int) -> OperationResult[AppliedData]:
-        """The result after a step but the last one, of ``count`` steps."""
+    def _place(self, step: StepData) -> tuple[int, int]:
+        """The number of a step in the plan that was confirmed, and the number of all its steps."""
+        keys = [(one["kind"], one["subject"]) for one in self._known]
+        return keys.index(_key(step)) + 1, len(keys)
+
+    def _report(
+        self,
+        step: StepData,
+        event: Literal["begun", "waiting", "done"],
+        receipts: Sequence[Receipt] = (),
+        waiting: PauseProgress | None = None,
+    ) -> None:
         run_id = self._applying.target.run_id
-        return OperationResult(
-            summary=f"Step {len(self._done)} of {count} of run {run_id} is done.",
-            data=AppliedData(run_id=run_id, already_so=False, finished=False, steps=tuple(self._done)),
-            transactions=(*self._earlier, *self._receipts),
+        number, count = self._place(step)
+        words = {"begun": "has begun", "waiting": "is waiting", "done": "is done"}
+        self._applying.report(
+            OperationResult(
+                summary=f"Step {number} of {count} of run {run_id} {words[event]}: {step.title}.",
+                data=ProgressData(run_id, False, event, number, count, step.kind, step.title, step.subject, waiting),
+                transactions=tuple(receipts),
+            )
         )
 
     def result(self, *, is_short: bool) -> OperationResult[AppliedData]:
