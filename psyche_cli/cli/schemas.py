@@ -74,6 +74,7 @@ def _written(data: Any) -> Any:
 _RESULTS: Final[dict[str, Any]] = {
     "plan": OperationResult[PlanData],
     "apply": OperationResult[AppliedData | ProgressData],
+    "migrate": OperationResult[PlanData],
     "drift": OperationResult[DriftData],
     "create-run": _written(CreateRunData),
     "update-config": _written(config.UpdateConfigData),
@@ -176,6 +177,7 @@ _EXIT_CODES: Final = {
     "monitor": (0, 1, 10),
     "drift": (0, 2),
     "plan": (0, 2),
+    "migrate": (0, 2),
     "rehearse": (0, 14, 15, 16),
 }
 """The exit codes of verbs that have a result with others than 0: 1 if the answer to a question is no, for example, and

@@ -124,6 +124,7 @@ SECTIONS: Final = (
         (
             Verb("plan", "Show what would make a run match its run file", "plan", compares=True),
             Verb("apply", "Make a run match its run file, or carry out a plan", "apply"),
+            Verb("migrate", "Plan the replacement of a run by a new one", "migrate", compares=True),
             Verb("drift", "Check whether runs match their run files", "drift", compares=True),
             Verb("create-run", "Create a run", "create_run"),
             Verb("update-config", "Configure a run from a file or with options", "update_config"),

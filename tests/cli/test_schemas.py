@@ -94,6 +94,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("apply", RUN_FILE, "--yes"),
         ("plan", RUN_FILE),
         ("drift", RUN_FILE),
+        ("migrate", "--run-id", "other", "--to", house.cli.home / "new.toml"),
         ("update-config", *run, "--config-path", MINIMAL),
         ("set-future-epoch-rates", *run, "--earning-rate-total-shared", "2.5"),
         ("treasurer-top-up-rewards", *run, "--collateral-amount", "3"),

@@ -36,6 +36,7 @@ SIGNATURE = "5" * 88
 VERBS: dict[str, list[str]] = {
     "plan": ["plan", str(RUN_FILE)],
     "apply": ["apply", str(RUN_FILE), "--yes"],
+    "migrate": ["migrate", "--run-id", "test", "--to", str(RUN_FILE)],
     "drift": ["drift", str(RUN_FILE), str(RUN_FILE)],
     "create-run": ["create-run", "--run-id", "new", "--client-version", "latest"],
     "update-config": ["update-config", "--run-id", "test", "--config-path", str(MINIMAL), "--name", "x"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -76,10 +77,18 @@ def command(
         if lines:
             print_line(environment, one_line_json("apply", result))
 
-    request = Applying(Target(wanted), reviewed, PauseWait(seconds, on_timeout), again, show)
+    target, ids = Target(wanted), [run_id]
+    if reviewed is not None and reviewed.migration is not None:
+        from psyche_cli.operations.migrations.target import Migration, MigrationTarget
+
+        migration = Migration.of(reviewed.migration)
+        target, ids = MigrationTarget(wanted, migration), sorted({run_id, migration.run_id})
+    request = Applying(target, reviewed, PauseWait(seconds, on_timeout), again, show)
 
     def write(session: SigningSession) -> Any:
-        with applying(folder, run_id):
+        with ExitStack() as locks:
+            for one in ids:
+                locks.enter_context(applying(folder, one))
             try:
                 result = apply_run(session, request)
             except BaseException:

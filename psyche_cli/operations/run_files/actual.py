@@ -42,7 +42,7 @@ class ActualRun:
     base units; None without a token account. ``join_authority`` is that of the run or, before it is created, the one
     that it would get, and ``authorizations`` are its authorizations by grantee: those that the file lists and, if the
     file deactivates others, all. ``mint`` is that of a run to create with a treasurer, and ``held`` are the lamports at
-    the addresses of its instance, treasurer and vault.
+    the addresses of its instance, treasurer and vault, and ``taken`` those of the latter two that exist already.
     """
 
     run: Run | None
@@ -54,6 +54,17 @@ class ActualRun:
     authorizations: Mapping[Pubkey, Authorization]
     mint: TokenMint | None
     held: tuple[int, ...]
+    taken: tuple[Pubkey, ...] = ()
+
+    @property
+    def is_recreated(self) -> bool:
+        """Whether the transaction that creates the run closes another one."""
+        return False
+
+    @property
+    def recovered(self) -> int:
+        """The lamports that this transaction recovers."""
+        return 0
 
     @property
     def state(self) -> StateOfRun:
@@ -81,13 +92,20 @@ class ActualRun:
         return self.run.treasury.received
 
 
-def read_actual(session: Session, wanted: WantedRun, wallet: Pubkey | None) -> ActualRun:
+def read_actual(
+    session: Session, wanted: WantedRun, wallet: Pubkey | None, *, replaced: Pubkey | None = None
+) -> ActualRun:
     """Read everything that the run file describes, in two round trips, or three if it deactivates others.
+
+    A run with the coordinator account ``replaced`` counts as absent, because it is closed before.
 
     Without a ``wallet``, it is the main authority of the run. Raises WalletNotFound if the run does not exist either;
     AccountNotFound, AccountError, UnsupportedLayout.
     """
     located = _located(session, wanted)
+    is_replaced = located is not None and located.instance.coordinator_account == replaced
+    if is_replaced:
+        located = None
     if located is None and wallet is None:
         raise WalletNotFound(
             f"Run {wanted.run_id!r} does not exist, so what is missing depends on the wallet that creates it.",
@@ -113,8 +131,15 @@ def read_actual(session: Session, wanted: WantedRun, wallet: Pubkey | None) -> A
         rent=decode_rent(raw_rent),
         authorizations=_authorizations(session, wanted, grantor, rest[: len(permits)]),
         mint=None if located or mint is None else decode_mint(_existing_mint(mint, of_run[-1])),
-        held=() if located else tuple(0 if raw is None else raw.lamports for raw in of_run[:3]),
+        held=() if located else _held(of_run, is_replaced=is_replaced),
+        taken=() if located else tuple(raw.address for raw in of_run[1:3] if raw is not None and raw.is_taken),
     )
+
+
+def _held(found: Sequence[RawAccount | None], *, is_replaced: bool) -> tuple[int, ...]:
+    """The lamports at the addresses of a run to create. Closing the run that it replaces empties the first one."""
+    held = [0 if raw is None else raw.lamports for raw in found[:3]]
+    return (0, *held[1:]) if is_replaced else tuple(held)
 
 
 def _located(session: Session, wanted: WantedRun) -> LocatedRun | None:

@@ -52,11 +52,14 @@ class _Composer(NamedTuple):
 
 
 def creation_rent(actual: ActualRun, *, with_treasurer: bool) -> int:
-    """The rent of the accounts of a run to create. Lamports that their addresses hold already count toward it."""
+    """The rent of the accounts of a run to create. Lamports that their addresses hold already count toward it.
+
+    What is recovered from a run that the same transaction closes is deducted.
+    """
     sizes = [COORDINATOR_INSTANCE_BYTES, *([TREASURER_RUN_BYTES, TOKEN_ACCOUNT_BYTES] if with_treasurer else [])]
     held = (*actual.held, *([0] * len(sizes)))
     others = (max(actual.rent.exempt_minimum(size) - held[number], 0) for number, size in enumerate(sizes))
-    return actual.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES) + sum(others)
+    return actual.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES) + sum(others) - actual.recovered
 
 
 def authorization_rent(rent: Rent) -> int:

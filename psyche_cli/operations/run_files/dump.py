@@ -73,12 +73,15 @@ def run_file_text(run: Run, authorizations: list[Authorization], *, ascii_only: 
 
 
 def wanted_of(run: Run, authorizations: list[Authorization]) -> WantedRun:
-    """A run as its run file describes it. The funding is not on-chain."""
+    """A run as its run file describes it: without its configuration if that is not the one of layout v1.
+
+    The funding is not on-chain.
+    """
     account, treasury = run.account, run.treasury
     decimals = treasury.mint.decimals if treasury else 0
     rates = account.future_epoch_rates
     runs = not account.run_state.is_halted and not account.pending_pause
-    configured = not is_unset(account.config)
+    configured = account.has_rules_of_v1 and not is_unset(account.config)
     return WantedRun(
         run_id=run.run_id,
         source=Path("dump"),

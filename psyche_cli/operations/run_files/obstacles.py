@@ -21,6 +21,7 @@ def obstacles_of(
 ) -> Iterator[ObstacleData]:
     """The obstacles to the steps, and those to values for which there is no step."""
     yield from _of_creation(values)
+    yield from _of_taken_addresses(actual, steps)
     yield from _of_keys(actual, values, steps)
     yield from _of_state(wanted, actual, steps)
     yield from _of_money(actual, steps)
@@ -31,6 +32,13 @@ def _of_creation(values: Mapping[str, Value]) -> Iterator[ObstacleData]:
         if key in values and values[key].differs:
             now = "none" if values[key].now is None else values[key].now
             yield ObstacleData(key, f"it is {now}, which is chosen when a run is created and cannot be changed")
+
+
+def _of_taken_addresses(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
+    """Addresses of a treasurer to create that another run, or anyone, has taken already."""
+    if actual.taken and any(step.kind in ("create", "recreate") for step in steps):
+        message = f"the account {actual.taken[0]} of this treasurer exists already: choose another treasurer.index"
+        yield ObstacleData("treasurer.index", message)
 
 
 def _of_keys(actual: ActualRun, values: Mapping[str, Value], steps: Sequence[StepData]) -> Iterator[ObstacleData]:
@@ -87,7 +95,7 @@ def _of_start(wanted: WantedRun, actual: ActualRun) -> Iterator[ObstacleData]:
 
 def _of_money(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
     """Payments that the wallet cannot make. They are checked in the order in which they are made."""
-    payments = [payment for step in steps for payment in (step.fee_lamports, step.rent_lamports) if payment > 0]
+    payments = [payment for step in steps for payment in (step.fee_lamports, step.rent_lamports) if payment != 0]
     if first_short_balance(actual.lamports, payments, actual.rent.exempt_minimum(0)) is not None:
         yield ObstacleData(
             "wallet",

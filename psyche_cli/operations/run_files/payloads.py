@@ -10,6 +10,10 @@ from psyche_cli.operations.config.payloads import ChangedValue
 from psyche_cli.payload_types import Address, Unsigned
 
 StepKind: TypeAlias = Literal[
+    "pause-old",
+    "wait-old",
+    "export",
+    "recreate",
     "create",
     "authorize",
     "deauthorize",
@@ -51,6 +55,22 @@ class ObstacleData:
 
 
 @dataclass(frozen=True)
+class MigrationData:
+    """The run that a migration replaces, as it was when the plan was made."""
+
+    run_id: str
+    coordinator_account: Annotated[Address, "Identifies the run, because its id can be used again once it is closed."]
+    treasurer_index: Annotated[Unsigned | None, "The index of its treasurer; null without one."]
+    state: Annotated[str | None, "Its state; null if it was closed already."]
+    closes: Annotated[bool, "Whether it is closed; false if it cannot be, because of its treasurer or layout."]
+    recovered_lamports: Annotated[Unsigned, "What closing it recovers."]
+    members: Annotated[Unsigned, "The wallets that ever joined it."]
+    lost_points: Annotated[Unsigned, "Points of its members that are lost when it is closed."]
+    continues: Annotated[bool, "Whether the first step and the checkpoint follow it until it is paused."]
+    export: Annotated[str, "The folder that it is exported to."]
+
+
+@dataclass(frozen=True)
 class PlanData:
     """What would make a run match its file, in order."""
 
@@ -69,6 +89,7 @@ class PlanData:
     ground: Annotated[Mapping[str, object], "The values on which the plan is based, by key."]
     received: Annotated[Unsigned | None, "What the vault had ever received, in base units; null without a treasurer."]
     run_file: Annotated[str, "The run file with its configuration, as TOML."]
+    migration: Annotated[MigrationData | None, "The run that is replaced; null if the plan is no migration."]
     digest: Annotated[str, "SHA-256 of everything else in the plan, in hexadecimal."]
 
 

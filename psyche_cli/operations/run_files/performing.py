@@ -45,9 +45,10 @@ def _index(wanted: WantedRun, actual: ActualRun) -> int | None:
     return wanted.treasurer.index
 
 
-def _create(session: SigningSession, wanted: WantedRun, _: ActualRun, __: StepData) -> OperationResult[Any]:
+def request_of(wanted: WantedRun) -> RunRequest:
+    """The request that creates the run of a file."""
     treasurer = wanted.treasurer
-    request = RunRequest(
+    return RunRequest(
         run_id=wanted.run_id,
         client_version=wanted.client_version or "latest",
         join_authority=None if wanted.join.authority is None else str(wanted.join.authority),
@@ -56,7 +57,10 @@ def _create(session: SigningSession, wanted: WantedRun, _: ActualRun, __: StepDa
         name=wanted.metadata.get("name"),
         description=wanted.metadata.get("description"),
     )
-    return create_run(session, request)
+
+
+def _create(session: SigningSession, wanted: WantedRun, _: ActualRun, __: StepData) -> OperationResult[Any]:
+    return create_run(session, request_of(wanted))
 
 
 def _authorize(session: SigningSession, _: WantedRun, __: ActualRun, step: StepData) -> OperationResult[Any]:

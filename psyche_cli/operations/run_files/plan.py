@@ -9,10 +9,9 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.new_files import require_new_file
-from psyche_cli.operations.run_files.actual import read_actual
 from psyche_cli.operations.run_files.payloads import PlanData
 from psyche_cli.operations.run_files.plan_file import plan_data, write_plan
-from psyche_cli.operations.run_files.planning import make_plan
+from psyche_cli.operations.run_files.target import Target
 from psyche_cli.operations.run_files.text import costs_of, lines_of, summary_of
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
@@ -24,29 +23,47 @@ from psyche_cli.run_file.write import run_file_toml
 def plan_run(
     session: Session, wanted: WantedRun, *, wallet: Pubkey | None, output_file: Path | None = None
 ) -> OperationResult[PlanData]:
-    """What makes a run match its file, in order, as a document and, with ``output_file``, as a new plan file.
+    """What makes a run match its file. The parameters are those of ``plan_target``."""
+    return plan_target(session, Target(as_written(wanted)), wallet=wallet, output_file=output_file)
 
+
+def as_written(wanted: WantedRun) -> WantedRun:
+    """The run as a plan contains it: it is written again, with its configuration."""
+    return replace(parse_run_file(run_file_toml(wanted), wanted.source), warnings=wanted.warnings)
+
+
+def plan_target(
+    session: Session,
+    target: Target,
+    *,
+    wallet: Pubkey | None,
+    output_file: Path | None = None,
+    next_step: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> OperationResult[PlanData]:
+    """What leads to the target, in order, as a document and, with ``output_file``, as a new plan file.
+
+    ``next_step`` is the command that continues, by default apply, and ``notes`` are warnings that come first.
     ``wallet`` is the key that would sign; None for the main authority of the run. The exit code of the result is
     DIFFERS if there is anything to do. Takes three round trips. Raises the errors of ``read_actual``, InvalidAmount,
     UsageError.
     """
     if output_file is not None:
         require_new_file(output_file, what="the output file")
-    # The plan contains the file as it is written again, so the plan is made for that.
-    wanted = replace(parse_run_file(run_file_toml(wanted), wanted.source), warnings=wanted.warnings)
-    actual = read_actual(session, wanted, wallet)
-    plan = make_plan(wanted, actual)
-    data = plan_data(plan, wanted, actual, session.rpc.genesis_hash())
+    actual = target.read(session, wallet)
+    plan = target.plan(actual)
+    data = plan_data(plan, target.wanted, actual, session.rpc.genesis_hash(), target.migration(actual))
     if output_file is not None:
         write_plan(data, output_file)
     lines = list(lines_of(data))
-    words = (str(wanted.source if output_file is None else output_file),)
+    if next_step is None:
+        next_step = session.given.command("apply", str(target.wanted.source if output_file is None else output_file))
     return OperationResult(
         summary=summary_of(data),
         data=data,
         details=costs_of(data),
-        warnings=plan.warnings,
-        next_steps=(session.given.command("apply", *words),) if plan.steps and not plan.obstacles else (),
+        warnings=(*notes, *plan.warnings),
+        next_steps=(next_step,) if plan.steps and not plan.obstacles else (),
         exit_code=ExitCode.OK if plan.changes_nothing else ExitCode.DIFFERS,
         body=(lambda _width, _utf8: lines) if lines else None,
     )

@@ -16,13 +16,15 @@ from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
 from psyche_cli.new_files import write_new_file
 from psyche_cli.operations.run_files.actual import ActualRun
-from psyche_cli.operations.run_files.payloads import PLAN_FORMAT, PlanData
+from psyche_cli.operations.run_files.payloads import PLAN_FORMAT, MigrationData, PlanData
 from psyche_cli.operations.run_files.planning import Plan
 from psyche_cli.run_file.wanted import WantedRun
 from psyche_cli.run_file.write import run_file_toml
 
 
-def plan_data(plan: Plan, wanted: WantedRun, actual: ActualRun, genesis: Hash) -> PlanData:
+def plan_data(
+    plan: Plan, wanted: WantedRun, actual: ActualRun, genesis: Hash, migration: MigrationData | None = None
+) -> PlanData:
     """The plan as a document, with its digest."""
     data = PlanData(
         format=PLAN_FORMAT,
@@ -40,6 +42,7 @@ def plan_data(plan: Plan, wanted: WantedRun, actual: ActualRun, genesis: Hash) -
         ground={key: value.now for key, value in plan.values.items()},
         received=actual.received,
         run_file=run_file_toml(wanted),
+        migration=migration,
         digest="",
     )
     return replace(data, digest=_digest(to_json(data)))
@@ -62,6 +65,7 @@ class ReviewedPlan(NamedTuple):
     ground: Mapping[str, Any]
     received: int | None
     run_file: str
+    migration: Mapping[str, Any] | None
 
 
 def is_plan(text: str) -> bool:

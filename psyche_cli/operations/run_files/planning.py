@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -20,6 +20,12 @@ from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.run_config.differences import differences
 from psyche_cli.run_config.rules import is_unset
 from psyche_cli.run_file.wanted import WantedRun
+
+PAUSE: Final = (
+    "the pause takes effect: at once while the run waits for members or warms up, otherwise at the end of the epoch, "
+    "which pays no rewards"
+)
+"""What a wait for a pause waits for."""
 
 _AT_CREATION = ("metadata.name", "metadata.description", "client_version", "treasurer.mint", "treasurer.index")
 
@@ -41,10 +47,13 @@ class Plan(NamedTuple):
         return not self.steps and not self.obstacles
 
 
-def make_plan(wanted: WantedRun, actual: ActualRun, *, most: int | None = None) -> Plan:
+def make_plan(
+    wanted: WantedRun, actual: ActualRun, *, most: int | None = None, before: Sequence[StepData] = ()
+) -> Plan:
     """The plan for a run. Authorizations and money come first, so that a pause is as short as possible.
 
     ``most`` is the maximum of what is transferred to the vault, in base units; None for the limits of the file alone.
+    ``before`` are steps that come first.
     Raises InvalidAmount for an amount with more decimals than the token.
     """
     values = values_of(wanted, actual)
@@ -53,6 +62,7 @@ def make_plan(wanted: WantedRun, actual: ActualRun, *, most: int | None = None) 
     paid = 0 if top_up is None else top_up.amount if most is None else min(top_up.amount, most)
     update = _update(wanted, actual, values)
     steps = (
+        *before,
         *_creation(wanted, actual, values),
         *_authorizations(actual, values),
         *([_top_up_step(actual, paid, top_up.held)] if top_up and paid > 0 else []),
@@ -65,7 +75,7 @@ def make_plan(wanted: WantedRun, actual: ActualRun, *, most: int | None = None) 
     return Plan(steps, obstacles, (*notes, *([warning] if warning else [])), values)
 
 
-def _step(
+def step_of(
     kind: StepKind,
     title: str,
     changes: tuple[ChangedValue, ...] = (),
@@ -77,6 +87,7 @@ def _step(
     collateral: int | None = None,
     waits_for: str | None = None,
 ) -> StepData:
+    """A step. ``fee`` is in lamports, by default that of ``transactions`` that only the wallet signs."""
     return StepData(
         kind=kind,
         title=title,
@@ -99,10 +110,12 @@ def _creation(wanted: WantedRun, actual: ActualRun, values: Mapping[str, Value])
     if actual.run is not None:
         return
     created = {"run_id": wanted.run_id}
-    created |= {key: values[key].wanted for key in ("join.authority", *_AT_CREATION) if key in values}
+    keys = [key for key in _AT_CREATION if not (actual.is_recreated and key.startswith("metadata."))]
+    created |= {key: values[key].wanted for key in ("join.authority", *keys) if key in values}
     changes = tuple(ChangedValue(key, None, value) for key, value in created.items())
     rent = costs.creation_rent(actual, with_treasurer=wanted.treasurer is not None)
-    yield _step("create", f"Create run {wanted.run_id}", changes, fee=costs.CREATION_FEE, rent=rent)
+    kind: StepKind = "recreate" if actual.is_recreated else "create"
+    yield step_of(kind, f"Create run {wanted.run_id}", changes, fee=costs.CREATION_FEE, rent=rent)
 
 
 def _authorizations(actual: ActualRun, values: Mapping[str, Value]) -> Iterator[StepData]:
@@ -118,25 +131,25 @@ def _authorizations(actual: ActualRun, values: Mapping[str, Value]) -> Iterator[
             # Only the grantee can do it; for any other wallet, this is an obstacle.
             count, rent = costs.delegation(actual, existing, target)
             title = f"Change the delegates of {who}"
-            yield _step("delegate", title, changes, subject=grantee, transactions=count, rent=rent)
+            yield step_of("delegate", title, changes, subject=grantee, transactions=count, rent=rent)
         elif value.wanted:
             rent = 0 if existing else costs.authorization_rent(actual.rent)
-            yield _step("authorize", f"Authorize {who} to join", changes, subject=grantee, rent=rent)
+            yield step_of("authorize", f"Authorize {who} to join", changes, subject=grantee, rent=rent)
         else:
             title = f"Deactivate the join authorization for {who}"
-            yield _step("deauthorize", title, changes, subject=grantee)
+            yield step_of("deauthorize", title, changes, subject=grantee)
 
 
 def _top_up_step(actual: ActualRun, amount: int, held: int) -> StepData:
     changes = (ChangedValue("funding.vault", held, held + amount),)
     title = f"Transfer {format_amount(amount, actual.decimals)} of the collateral token to the vault"
-    return _step("top-up", title, changes, collateral=amount)
+    return step_of("top-up", title, changes, collateral=amount)
 
 
 def _rates(values: Mapping[str, Value]) -> Iterator[StepData]:
     changes = _changed(values, "rewards.earning_rate", "rewards.slashing_rate")
     if changes:
-        yield _step("set-rates", "Set the rates of future epochs", changes)
+        yield step_of("set-rates", "Set the rates of future epochs", changes)
 
 
 class _Update(NamedTuple):
@@ -176,22 +189,18 @@ def _around(wanted: WantedRun, actual: ActualRun, update: _Update | None) -> Ite
     needs_pause = update is not None and update.change.needs_halted_run
     runs = state in ("running", "pausing")
     if state == "running" and (needs_pause or wanted.state == "paused"):
-        yield _step("pause", "Pause the run", (ChangedValue("state", "running", "paused"),))
+        yield step_of("pause", "Pause the run", (ChangedValue("state", "running", "paused"),))
     if runs and (needs_pause or (state == "pausing" and wanted.state == "running")):
-        waits = (
-            "the pause takes effect: at once while the run waits for members or warms up, otherwise at the end of the "
-            "epoch, which pays no rewards"
-        )
-        yield _step("wait", "Wait until the run is Paused", transactions=0, waits_for=waits)
+        yield step_of("wait", "Wait until the run is Paused", transactions=0, waits_for=PAUSE)
     if update is not None:
         with_treasurer = wanted.treasurer is not None if actual.run is None else actual.run.treasury is not None
         count = costs.update_transactions(update.change, actual, with_treasurer=with_treasurer)
-        yield _step("update", "Update the run", update.changes, transactions=count)
+        yield step_of("update", "Update the run", update.changes, transactions=count)
     is_new = state in ("absent", "unstarted")
     halted = "unstarted" if is_new else "paused" if runs else state
     if is_new and (step := first_step(wanted, actual)) > 1:
-        yield _step("set-step", f"Set the first step of the run to {step}", (ChangedValue("start_step", None, step),))
+        yield step_of("set-step", f"Set the first step of the run to {step}", (ChangedValue("start_step", None, step),))
         halted = "paused"
     if wanted.state == "running" and (not runs or needs_pause or state == "pausing"):
         title = "Start the run" if is_new else "Resume the run"
-        yield _step("resume", title, (ChangedValue("state", halted, "running"),))
+        yield step_of("resume", title, (ChangedValue("state", halted, "running"),))

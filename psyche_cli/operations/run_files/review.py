@@ -18,6 +18,7 @@ _HINT: Final = "Nothing more was sent. Make a new plan: psyche-cli plan FILE"
 _MOST_NAMED: Final = 3
 _STATES: Final = {
     "create": ("unstarted",),
+    "recreate": ("unstarted",),
     "pause": ("pausing", "paused"),
     "wait": ("paused",),
     "set-step": ("paused",),
@@ -52,17 +53,22 @@ def shown(value: object) -> str:
 
 
 def _moved_values(reviewed: ReviewedPlan, values: Mapping[str, Value]) -> Iterator[MovedValue]:
-    creates = any(step["kind"] == "create" for step in reviewed.steps)
+    creates = any(step["kind"] in ("create", "recreate") for step in reviewed.steps)
     for key, planned in reviewed.ground.items():
         value = values.get(key)
         if value is None or (key == "run" and creates):
             continue
         now = to_json(value.now)
-        if (now != planned and now != to_json(value.wanted)) or (now != planned and key in ("run", "main_authority")):
+        if (now != planned and now != to_json(value.wanted)) or (now != planned and _is_fixed(key)):
             yield MovedValue(key=key, planned=planned, now=now)
     for key in values.keys() - reviewed.ground.keys():
         if values[key].differs:
             yield MovedValue(key=key, planned=None, now=to_json(values[key].now))
+
+
+def _is_fixed(key: str) -> bool:
+    """Whether no step of a plan changes a value. The old run of a migration is closed as a whole."""
+    return key in ("run", "main_authority") or (key.startswith("old.") and key != "old.run")
 
 
 def _moved_state(reviewed: ReviewedPlan, actual: ActualRun) -> Iterator[MovedValue]:
@@ -71,21 +77,27 @@ def _moved_state(reviewed: ReviewedPlan, actual: ActualRun) -> Iterator[MovedVal
         yield MovedValue(key="state", planned=reviewed.state, now=actual.state)
 
 
-def require_reviewed(run_id: str, step: StepData, reviewed: Sequence[Mapping[str, Any]]) -> None:
-    """Raise StalePlan for a step that is not part of the reviewed steps, or changes something else than they do."""
+def require_reviewed(
+    run_id: str, step: StepData, reviewed: Sequence[Mapping[str, Any]], free: Sequence[str] = ()
+) -> None:
+    """Raise StalePlan for a step that is not part of the reviewed steps, or changes something else than they do.
+
+    ``free`` are keys, or tables of keys, whose values were not known when the plan was made.
+    """
     known = {
         (change["key"], _text(change["after"]))
         for one in reviewed
         if (one["kind"], one["subject"]) == (step.kind, step.subject)
         for change in one["changes"]
     }
+    changes = [change for change in step.changes if not change.key.startswith(tuple(free))]
     same = any((one["kind"], one["subject"]) == (step.kind, step.subject) for one in reviewed)
-    others = [change for change in step.changes if (change.key, _text(change.after)) not in known]
+    others = [change for change in changes if (change.key, _text(change.after)) not in known]
     if step.kind == "top-up" and same:
         return  # its amount is limited instead
     if others:
         raise stale(run_id, [MovedValue(key=one.key, planned=one.after, now=one.before) for one in others])
-    if not same:
+    if not same and not (free and step.changes and not changes):
         message = f"Run {run_id!r} has changed since the plan was made: it now needs the step {step.title!r}."
         raise StalePlan(message, hint=_HINT)
 

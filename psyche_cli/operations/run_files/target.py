@@ -6,7 +6,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.operations.run_files.actual import ActualRun, read_actual
 from psyche_cli.operations.run_files.pause_wait import PauseWait
-from psyche_cli.operations.run_files.payloads import StepData
+from psyche_cli.operations.run_files.payloads import MigrationData, StepData
 from psyche_cli.operations.run_files.performing import perform
 from psyche_cli.operations.run_files.planning import Plan, make_plan
 from psyche_cli.operations.sessions import Session
@@ -39,6 +39,15 @@ class Target:
     ) -> tuple[Receipt, ...]:
         """Do a step that is due. Returns the receipts of its transactions. Raises the errors of its operation."""
         return perform(session, self.wanted, actual, step, wait)
+
+    @property
+    def free_keys(self) -> tuple[str, ...]:
+        """Keys, or tables of keys, whose values were not known when the plan was made."""
+        return ()
+
+    def migration(self, actual: ActualRun) -> MigrationData | None:  # noqa: ARG002 -- for migrations
+        """The run that is replaced; None if there is none."""
+        return None
 
     def losses(self, actual: ActualRun) -> str:  # noqa: ARG002 -- for migrations
         """What is lost for good, as a sentence after the question before anything is sent; empty if nothing."""

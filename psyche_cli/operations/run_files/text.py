@@ -15,12 +15,18 @@ _OF_TOKENS = ("rewards.earning_rate", "rewards.slashing_rate", "funding.vault")
 
 def summary_of(data: PlanData) -> str:
     """The plan in one sentence."""
+    migration = data.migration
     if data.obstacles:
         count = "1 obstacle" if len(data.obstacles) == 1 else f"{len(data.obstacles)} obstacles"
+        if migration is not None:
+            return f"Run {migration.run_id} cannot be migrated: {count}."
         return f"Run {data.run_id} cannot be made to match its file: {count}."
+    number = len(data.steps)
+    if migration is not None and data.steps:
+        count = "1 step migrates" if number == 1 else f"{number} steps migrate"
+        return f"{count} run {migration.run_id} to run {data.run_id}."
     if not data.steps:
         return f"Run {data.run_id} matches its file."
-    number = len(data.steps)
     return f"{'1 step makes' if number == 1 else f'{number} steps make'} run {data.run_id} match its file."
 
 
@@ -33,6 +39,12 @@ def costs_of(data: PlanData) -> tuple[tuple[str, str], ...]:
         ("fees", f"{format_sol(data.fee_lamports)} SOL"),
         ("rent", f"{format_sol(data.rent_lamports)} SOL"),
     ]
+    if data.migration is not None and data.migration.recovered_lamports > 0:
+        recovered = format_sol(data.migration.recovered_lamports)
+        rows[-1] = (
+            "rent",
+            f"{format_sol(data.rent_lamports)} SOL, beyond the {recovered} SOL of run {data.migration.run_id}",
+        )
     if data.collateral > 0:
         rows.append(("collateral", format_amount(data.collateral, data.decimals)))
     return tuple(rows)

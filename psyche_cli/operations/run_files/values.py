@@ -76,7 +76,8 @@ def _of_creation(wanted: WantedRun, actual: ActualRun) -> dict[str, Value]:
 
 def _metadata(wanted: WantedRun, actual: ActualRun) -> dict[str, Value]:
     created = {"name": "", "description": "", "num_parameters": 0, "vocab_size": 0}
-    created |= {key: wanted.metadata[key] for key in ("name", "description") if key in wanted.metadata}
+    if not actual.is_recreated:  # otherwise the update sets them, because its transaction has no room for them
+        created |= {key: wanted.metadata[key] for key in ("name", "description") if key in wanted.metadata}
     before = created if actual.run is None else actual.run.account.metadata
     return {f"metadata.{key}": Value(before[key], value) for key, value in wanted.metadata.items()}
 

@@ -78,7 +78,7 @@ class Work:
         session, target = self._session, self._applying.target
         while plan.steps:
             for due in plan.steps:
-                require_reviewed(target.run_id, due, self._known)
+                require_reviewed(target.run_id, due, self._known, target.free_keys)
             step = plan.steps[0]
             self._require_new(step)
             number, count = self._place(step)
@@ -107,7 +107,7 @@ class Work:
             wait = self._applying.wait._replace(report=lambda progress: self._report(step, "waiting", waiting=progress))
             made = self._applying.target.perform(self._session, actual, step, wait)
         except Refused as error:
-            if step.kind == "create":
+            if step.kind in ("create", "recreate"):
                 raise
             return error
         self._budget.is_spent = self._budget.is_spent or step.kind == "top-up"

@@ -100,12 +100,12 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
     process creates the run at the same time), AccountNotFound, AccountError, InsufficientFunds.
     """
     new = validate(request, session.authority, session.programs)
-    found, funds = accounts_and_funds(session, _addresses(new))
+    found, funds = accounts_and_funds(session, addresses_of(new))
     if session.earlier is not None and (run := _run_of_earlier_attempt(session, new, found)) is not None:
         held = sum(raw.lamports for raw in found[:3] if raw is not None)
         account_address = run.instance.coordinator_account
         return _result(session, new, account_address, held + run.account.lamports, session.earlier)
-    other_rent = _require_available(session, new, found, funds.rent)
+    other_rent = require_available(session, new, found, funds.rent)
     account = Wallet.generate("the new coordinator account")
     account_rent = funds.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
     instructions = plan(session.instructions, new, account.address, account_rent)
@@ -119,7 +119,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
             expected=effects_of(new, account.address, funds.rent, session.programs),
             creates={str(account.address): "coordinator account"},
         ),
-        lambda: _existing_account_error(session, new, session.rpc.accounts(_addresses(new))),
+        lambda: existing_account_error(session, new, session.rpc.accounts(addresses_of(new))),
     )
     return _result(session, new, account.address, rent, receipt)
 
@@ -263,12 +263,12 @@ def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan 
     return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
 
 
-def _require_available(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None], rent: Rent) -> int:
+def require_available(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None], rent: Rent) -> int:
     """The rent in lamports of the run's accounts except the coordinator account. Raises if the run cannot be created.
 
     Lamports that an address already holds count toward its rent.
     """
-    error = _existing_account_error(session, new, found)
+    error = existing_account_error(session, new, found)
     if error is not None:
         raise error
     sizes = [COORDINATOR_INSTANCE_BYTES]
@@ -286,14 +286,14 @@ def _require_available(session: SigningSession, new: NewRun, found: Sequence[Raw
     return sum(max(rent.exempt_minimum(size) - lamports, 0) for size, lamports in zip(sizes, held, strict=False))
 
 
-def _addresses(new: NewRun) -> list[Pubkey]:
+def addresses_of(new: NewRun) -> list[Pubkey]:
     """The run's instance, and with a treasurer also the treasurer's Run, its vault and its mint."""
     if new.treasurer is None:
         return [new.instance]
     return [new.instance, new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
 
 
-def _existing_account_error(
+def existing_account_error(
     session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]
 ) -> AlreadyExists | None:
     """The error for the first of the run's accounts that already exists; None if all addresses are available."""

@@ -1,0 +1,1 @@
+"""Migrations: a run is replaced by a new one, and its training continues there."""

@@ -1,0 +1,84 @@
+"""Plan the replacement of a run by the run of a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import ConfigurationError, UsageError
+from psyche_cli.new_files import require_new_file, write_new_file
+from psyche_cli.operations.migrations.old_run import find_old_run
+from psyche_cli.operations.migrations.proposal import Changes, propose
+from psyche_cli.operations.migrations.target import MigrationTarget, migration_of
+from psyche_cli.operations.run_files.payloads import PlanData
+from psyche_cli.operations.run_files.plan import as_written, plan_target
+from psyche_cli.operations.sessions import Session
+from psyche_cli.results import OperationResult
+from psyche_cli.run_file.load import load_run_file, parse_run_file
+from psyche_cli.run_file.write import run_file_toml
+
+
+class MigrateRequest(NamedTuple):
+    """Which run is replaced, by the run of which file.
+
+    If ``file`` does not exist, it is written, with the ``changes``. ``export`` is the folder for the export of the old
+    run, by default one beside the file. ``output_file`` is a new file for the plan.
+    """
+
+    run_id: str
+    file: Path
+    changes: Changes
+    treasurer_index: int | None = None
+    export: Path | None = None
+    output_file: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder for the export."""
+        return self.export or self.file.with_name(f"{self.file.stem}-export")
+
+
+def migrate_run(session: Session, request: MigrateRequest, *, wallet: Pubkey | None) -> OperationResult[PlanData]:
+    """The plan that replaces a run by the run of a file; if the file does not exist, it is written first.
+
+    ``wallet`` is the key that would sign; None for the main authority of the old run. Nothing is sent. Raises
+    UsageError if there are changes for a file that exists; RunNotFound, AccountError, ConfigurationError, and the
+    errors of ``plan_target``.
+    """
+    notes = _proposed(session, request)
+    wanted = as_written(load_run_file(request.file))
+    migration = migration_of(session, request.run_id, wanted, request.folder, request.treasurer_index)
+    target = MigrationTarget(wanted, migration)
+    file, output_file = str(request.file), request.output_file
+    next_step = session.given.command("migrate", "--to", file, "-o", "plan.json", run_id=request.run_id)
+    if output_file is not None:
+        next_step = session.given.command("apply", str(output_file))
+    return plan_target(session, target, wallet=wallet, output_file=output_file, next_step=next_step, notes=notes)
+
+
+def _proposed(session: Session, request: MigrateRequest) -> tuple[str, ...]:
+    """Write the run file if it does not exist. Returns what its owner should know."""
+    path = request.file
+    if os.path.lexists(path):
+        if request.changes.given:
+            raise UsageError(
+                f"{path} exists, so it says what the new run is, and the other options would have no effect.",
+                hint="Change the file instead, or name a new one to write it with these options.",
+                path=str(path),
+            )
+        return ()
+    require_new_file(path, what="the run file")
+    old = find_old_run(session, request.run_id, request.treasurer_index)
+    wanted, notes = propose(session, old, request.changes)
+    text = run_file_toml(wanted, comment=(f"Replaces run {old.run_id}, {old.account}.", *notes))
+    try:
+        parse_run_file(text, path)
+    except ConfigurationError as error:
+        error.message = f"The run file for run {request.run_id!r} cannot be proposed. {error.message}"
+        error.hint = "Write it by hand: docs/declarative.md lists its keys."
+        raise
+    write_new_file(path, text, what="the run file")
+    return (f"Wrote {path}, the run file of the new run. Check it before you apply the plan.", *notes)

@@ -1,0 +1,137 @@
+"""The part of a migration that concerns the old run: steps, obstacles, and what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psyche_cli.amounts import format_amount
+from psyche_cli.operations.config.payloads import ChangedValue
+from psyche_cli.operations.config.values import shown_value
+from psyche_cli.operations.run_files.payloads import ObstacleData, StepData
+from psyche_cli.operations.run_files.planning import PAUSE, step_of
+from psyche_cli.operations.run_files.values import Value, flat
+from psyche_cli.run_config.schema import CHECKPOINT_KEY
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+    from psyche_cli.operations.migrations.export import Exported
+    from psyche_cli.operations.migrations.old_run import OldRun
+    from psyche_cli.operations.run_files.actual import ActualRun
+    from psyche_cli.run_file.wanted import WantedRun
+
+
+def steps_before(old: OldRun | None, exported: Exported | None, folder: Path) -> Iterator[StepData]:
+    """The steps before the new run is created: pause the old one, wait, and export it.
+
+    ``old`` is None once it is closed.
+    """
+    if old is None:
+        return
+    account = old.run.account
+    if not old.is_halted:
+        if not account.pending_pause:
+            changes = (ChangedValue("old.state", "running", "paused"),)
+            yield step_of("pause-old", f"Pause run {old.run_id}", changes, subject=old.account)
+        title = f"Wait until run {old.run_id} is Paused"
+        yield step_of("wait-old", title, subject=old.account, transactions=0, waits_for=PAUSE)
+    # What is closed is exported as it is. A run that is left stays on-chain, and goes on paying its members.
+    if exported is None or not old.is_halted or (old.closes and not exported.is_of(old)):
+        yield step_of("export", f"Export run {old.run_id} to {folder}", subject=old.account, transactions=0)
+
+
+def obstacles_of(
+    closes: bool, old: OldRun | None, exported: Exported | None, wanted: WantedRun, actual: ActualRun
+) -> Iterator[ObstacleData]:
+    """Why the old run cannot be replaced as planned."""
+    is_absent = actual.run is None
+    if old is None:
+        if is_absent:
+            yield ObstacleData("old.run", "it was closed without creating the new run: apply the run file instead")
+        elif exported is None and wanted.start_step is None and actual.state == "unstarted":
+            yield ObstacleData("start_step", "the export of the old run is missing, so its step must be in the file")
+        return
+    owner = old.run.main_authority
+    acts = "pauses and closes" if closes else "pauses"
+    if owner != actual.wallet and (closes or not old.is_halted):
+        yield ObstacleData("old.main_authority", f"only {owner} {acts} run {old.run_id}, not {actual.wallet}")
+    if not closes and wanted.run_id == old.run_id:
+        yield ObstacleData(
+            "run_id", f"run {old.run_id} can never be closed, because {old.why_it_stays}: choose another id"
+        )
+    elif not is_absent and (closes or exported is None):
+        yield ObstacleData("run_id", f"run {wanted.run_id} exists already: choose another id")
+
+
+def ground_of(old: OldRun | None, account: Pubkey, *, closes: bool) -> dict[str, Value]:
+    """The values of the old run on which a plan is based. ``account`` identifies it."""
+    now = None if old is None else str(account)
+    values = {"old.run": Value(now, None if closes else now)}
+    if old is None:
+        return values
+    described = old.run.account
+    same: dict[str, Any] = {
+        "old.main_authority": str(old.run.main_authority),
+        "old.client_version": described.client_version,
+        **flat(described.metadata, "old.metadata"),
+        **flat(described.config, "old.config"),
+        **flat(described.model, "old.model"),
+    }
+    if old.is_halted:
+        same["old.step"] = old.run.next_step
+    else:
+        same = {key: value for key, value in same.items() if not key.startswith(f"old.{CHECKPOINT_KEY}")}
+    return values | {key: Value(value, value) for key, value in same.items()}
+
+
+def warnings_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iterator[str]:
+    """What the owner should know about the old run and its members, as sentences.
+
+    ``follows`` is whether the first step and the checkpoint of the new run are not known yet.
+    """
+    if old is None:
+        return
+    if losses := losses_of(old).strip():
+        yield losses
+    yield from _about_what_stays(old)
+    if follows:
+        yield (
+            f"Run {old.run_id} is running: the first step and the checkpoint of run {wanted.run_id} follow it until it "
+            "is paused. If the file has start_step, they are those of the file."
+        )
+    if (wanted.start_step or 1) > 1 and wanted.model is not None:
+        checkpoint = wanted.model["LLM"]["checkpoint"]
+        yield (
+            f"Training continues at step {wanted.start_step} from the checkpoint {shown_value(checkpoint)}: check that "
+            "members have saved it at that step."
+        )
+    if old.members:
+        yield f"The members of run {old.run_id} have to be started again for run {wanted.run_id}."
+
+
+def losses_of(old: OldRun | None) -> str:
+    """What is lost when the old run is closed, as a sentence after another one; empty if it is not closed."""
+    if old is None or not old.closes:
+        return ""
+    text = f" Closing run {old.run_id} deletes it for good"
+    if old.lost_points == 0:
+        return f"{text}."
+    members = sum(client.earned > 0 for client in old.run.account.clients)
+    count = "1 member" if members == 1 else f"{members} members"
+    return f"{text}, and the {old.lost_points:,} points of {count} with it, which the export lists."
+
+
+def _about_what_stays(old: OldRun) -> Iterator[str]:
+    if old.closes:
+        return
+    if old.is_retired:
+        yield f"Run {old.run_id} stays as it is, and so does its rent: {old.why_it_stays}, which nothing can change."
+        return
+    yield f"Run {old.run_id} stays paused, and so does its rent: {old.why_it_stays}, so it can never be closed."
+    owed = old.obligations
+    if owed is not None and owed.owed > 0:
+        held, due = format_amount(owed.held, owed.decimals), format_amount(owed.owed, owed.decimals)
+        short = "" if owed.held >= owed.owed else ", which is too little: top it up"
+        yield f"Its members can still claim {due} from its vault, which holds {held}{short}."

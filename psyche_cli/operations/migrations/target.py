@@ -1,0 +1,228 @@
+"""What a migration works toward: the run of a file, in place of an old run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import RunNotFound, UsageError
+from psyche_cli.operations.migrations.export import Exported, export_run, read_export
+from psyche_cli.operations.migrations.old_run import OldRun, Origin, find_old_run, same_place
+from psyche_cli.operations.migrations.planning import ground_of, losses_of, obstacles_of, steps_before, warnings_of
+from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.pause_wait import PauseWait, wait_until_paused
+from psyche_cli.operations.run_files.payloads import MigrationData, StepData
+from psyche_cli.operations.run_files.performing import perform, request_of
+from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.run_files.target import Target
+from psyche_cli.operations.runs.recreate_run import recreate_run
+from psyche_cli.operations.runs.set_paused import set_paused
+from psyche_cli.operations.sessions import Session
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.receipts import Receipt
+from psyche_cli.run_config.schema import CHECKPOINT_KEY
+from psyche_cli.run_file.wanted import WantedRun
+
+
+class Migration(NamedTuple):
+    """Which run is replaced: its id and its coordinator account, and the index of its treasurer if it has one.
+
+    ``closes`` is whether it is closed, and ``continues`` whether the first step and the checkpoint of the new run
+    follow it until it is paused. ``export`` is the folder that it is exported to.
+    """
+
+    run_id: str
+    account: Pubkey
+    treasurer_index: int | None
+    closes: bool
+    continues: bool
+    export: Path
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Migration:
+        """The migration in a plan file."""
+        return cls(
+            run_id=document["run_id"],
+            account=Pubkey.from_string(document["coordinator_account"]),
+            treasurer_index=document["treasurer_index"],
+            closes=document["closes"],
+            continues=document["continues"],
+            export=Path(document["export"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigratingRun(ActualRun):
+    """What was read of the new run, and of the old one.
+
+    ``old`` is None once it is closed. ``exported`` is its export, None if there is none yet. ``wanted`` is the new run
+    with the first step and the checkpoint that it takes from the old one.
+    """
+
+    old: OldRun | None
+    exported: Exported | None
+    wanted: WantedRun
+
+    @property
+    def is_recreated(self) -> bool:
+        """Whether the transaction that creates the run closes the old one."""
+        return self.old is not None and self.old.closes
+
+    @property
+    def recovered(self) -> int:
+        """The lamports that this transaction recovers."""
+        return 0 if self.old is None else self.old.recovered
+
+
+class MigrationTarget(Target):
+    """The run of a file in place of an old run."""
+
+    def __init__(self, wanted: WantedRun, migration: Migration) -> None:
+        super().__init__(wanted)
+        self._migration = migration
+
+    def read(self, session: Session, wallet: Pubkey | None) -> MigratingRun:
+        """Read both runs and the export. Raises UsageError for an export of another run."""
+        migration = self._migration
+        old = self._old(session)
+        exported = self._exported(old)
+        if exported is not None and exported.account != migration.account:
+            raise UsageError(
+                f"The folder {migration.export} is the export of another run: {exported.account}.",
+                hint="Choose another one: --export-dir FOLDER.",
+                path=str(migration.export),
+            )
+        wanted = self._with_origin(old, exported)
+        owner = wallet or (old.run.main_authority if old else None)
+        actual = read_actual(session, wanted, owner, replaced=migration.account if migration.closes else None)
+        return MigratingRun(**vars(actual), old=old, exported=exported, wanted=wanted)
+
+    def _old(self, session: Session) -> OldRun | None:
+        """The old run; None if it was closed, also if its id is that of another run now."""
+        try:
+            old = find_old_run(session, self._migration.run_id, self._migration.treasurer_index)
+        except (RunNotFound, UsageError):  # the latter if the run that has its id now has another treasurer
+            return None
+        return old if old.account == self._migration.account else None
+
+    def _exported(self, old: OldRun | None) -> Exported | None:
+        """The export. A damaged one is only in the way as long as the old run can still be exported."""
+        try:
+            return read_export(self._migration.export)
+        except UsageError:
+            if old is not None:
+                raise
+            return None
+
+    def _with_origin(self, old: OldRun | None, exported: Exported | None) -> WantedRun:
+        """The new run with the first step and the checkpoint of the old one, unless the file says at which it starts.
+
+        Once the old run is exported, they are those in the export.
+        """
+        wanted = self.wanted
+        if exported is not None and (old is None or not old.closes or exported.is_of(old)):
+            return with_origin(wanted, exported.origin)
+        return wanted if old is None else with_origin(wanted, old.origin)
+
+    def plan(self, actual: ActualRun, *, most: int | None = None) -> Plan:
+        """The steps that export and pause or close the old run, and those that make the new one match its file."""
+        assert isinstance(actual, MigratingRun)
+        before = tuple(steps_before(actual.old, actual.exported, self._migration.export))
+        plan = make_plan(actual.wanted, actual, most=most, before=before)
+        steps = tuple(self._titled(step) for step in plan.steps)
+        obstacles = obstacles_of(self._migration.closes, actual.old, actual.exported, actual.wanted, actual)
+        values = {**plan.values, **ground_of(actual.old, self._migration.account, closes=self._migration.closes)}
+        warnings = warnings_of(actual.old, actual.wanted, follows=self._migration.continues)
+        return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values)
+
+    def _titled(self, step: StepData) -> StepData:
+        if step.kind != "recreate":
+            return step
+        old, new = self._migration.run_id, self.wanted.run_id
+        return replace(step, title=f"Close run {old} and create run {new}, in one transaction")
+
+    def perform(
+        self, session: SigningSession, actual: ActualRun, step: StepData, wait: PauseWait
+    ) -> tuple[Receipt, ...]:
+        """Do a step that is due."""
+        assert isinstance(actual, MigratingRun)
+        old, index = actual.old, self._migration.treasurer_index
+        if old is None or step.kind not in ("pause-old", "wait-old", "export", "recreate"):
+            return perform(session, actual.wanted, actual, step, wait)
+        if step.kind == "pause-old":
+            return set_paused(session, run_id=old.run_id, paused=True, treasurer_index=index).transactions
+        if step.kind == "wait-old":
+            wait_until_paused(session, old.run_id, index, wait)
+            return ()
+        if step.kind == "export":
+            export_run(session, old, self._migration.export)
+            return ()
+        request = replace(request_of(actual.wanted), name=None, description=None)
+        return (recreate_run(session, old.run, request),)
+
+    @property
+    def free_keys(self) -> tuple[str, ...]:
+        """The first step and the checkpoint, if they follow the old run until it is paused."""
+        return ("start_step", CHECKPOINT_KEY) if self._migration.continues else ()
+
+    def migration(self, actual: ActualRun) -> MigrationData | None:
+        """The old run, for the plan."""
+        assert isinstance(actual, MigratingRun)
+        old, known = actual.old, self._migration
+        return MigrationData(
+            run_id=known.run_id,
+            coordinator_account=str(known.account),
+            treasurer_index=known.treasurer_index,
+            state=None if old is None else old.run.account.run_state.text,
+            closes=known.closes,
+            recovered_lamports=0 if old is None else old.recovered,
+            members=0 if old is None else old.members,
+            lost_points=0 if old is None else old.lost_points,
+            continues=known.continues,
+            export=str(known.export),
+        )
+
+    def losses(self, actual: ActualRun) -> str:
+        """What is lost when the old run is closed."""
+        assert isinstance(actual, MigratingRun)
+        return losses_of(actual.old)
+
+
+def migration_of(session: Session, run_id: str, wanted: WantedRun, export: Path, index: int | None) -> Migration:
+    """The migration of a run to that of a file.
+
+    If the folder is the export of an earlier run of this id, that is the one that was replaced. Raises the errors of
+    ``find_old_run``, UsageError for an unusable folder.
+    """
+    folder = export.absolute()
+    exported = read_export(folder)
+    try:
+        old = find_old_run(session, run_id, index)
+    except RunNotFound:
+        if exported is None or exported.run_id != run_id:
+            raise
+        return Migration(run_id, exported.account, index, True, False, folder)
+    if exported is not None and exported.run_id == run_id and exported.account != old.account:
+        return Migration(run_id, exported.account, index, True, False, folder)
+    treasury = old.run.treasury
+    continues = wanted.start_step is None and not old.is_halted
+    known = None if treasury is None else treasury.run.index
+    return Migration(run_id, old.account, known, old.closes, continues, folder)
+
+
+def with_origin(wanted: WantedRun, origin: Origin | None) -> WantedRun:
+    """The run with the first step of the old one, and its checkpoint if it is in the same repository or bucket.
+
+    Nothing changes if the file says at which step the run starts, or if the old one never did.
+    """
+    if wanted.start_step is not None or origin is None:
+        return wanted
+    wanted = replace(wanted, start_step=origin.step)
+    llm = None if wanted.model is None else wanted.model["LLM"]
+    if llm is None or not same_place(llm["checkpoint"], origin.checkpoint):
+        return wanted
+    return replace(wanted, model={"LLM": {**llm, "checkpoint": origin.checkpoint}})
