@@ -47,8 +47,8 @@ class Outcome:
 
     @property
     def is_internal_error(self) -> bool:
-        """Whether the command failed with a bug. Exit code 1 without an error is the answer "no" to a question."""
-        return self.code is ExitCode.INTERNAL and "Error: " in self.stderr
+        """Whether the command failed with a bug. Exit code 1 has other meanings too."""
+        return self.code is ExitCode.INTERNAL and "Internal error in psyche-cli" in self.stderr + self.stdout
 
     @property
     def data(self) -> Any:

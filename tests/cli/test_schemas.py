@@ -190,7 +190,8 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
     ):
         values = {"SIGNATURE": signature, "NONCE": nonce}
         outcome = house.cli(*(values.get(str(word), word) for word in words), "--output", "json")
-        assert outcome.code is ExitCode.OK, outcome.stderr
+        has_plan = words[0] == "migrate" and outcome.code is ExitCode.DIFFERS and outcome.json["ok"]
+        assert has_plan or outcome.code is ExitCode.OK, outcome.stderr
         if words == ("nonce", "create"):
             nonce = outcome.data["nonce_account"]
         if outcome.json.get("transactions"):
