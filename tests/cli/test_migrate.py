@@ -407,7 +407,7 @@ def test_a_plan_whose_ground_has_moved(place: Place, change: Callable[[House], A
     error = refused.json["error"]
     if key is None:
         assert refused.code is ExitCode.REFUSED
-        assert "run other exists already" in error["message"]
+        assert "run other already exists" in error["message"]
     else:
         assert error["code"] == "stale_plan"
         assert key in [one["key"] for one in error["context"]["moved"]]
@@ -439,7 +439,7 @@ def test_another_main_authority(place: Place) -> None:
 def test_the_new_id_is_taken(place: Place) -> None:
     place.house.run()
     place.house.run("other")
-    assert obstacles(place, "--to-run-id", "other") == {"run_id": "run other exists already: choose another id"}
+    assert obstacles(place, "--to-run-id", "other") == {"run_id": "run other already exists: choose another id"}
 
 
 def test_the_treasurer_index_is_taken(place: Place) -> None:

@@ -62,7 +62,7 @@ def obstacles_of(
             "run_id", f"run {old.run_id} can never be closed, because {old.why_it_stays}: choose another id"
         )
     elif not is_absent and (closes or exported is None):
-        yield ObstacleData("run_id", f"run {wanted.run_id} exists already: choose another id")
+        yield ObstacleData("run_id", f"run {wanted.run_id} already exists: choose another id")
 
 
 def ground_of(old: OldRun | None, account: Pubkey, *, closes: bool) -> dict[str, Value]:

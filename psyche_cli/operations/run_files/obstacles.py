@@ -37,7 +37,7 @@ def _of_creation(values: Mapping[str, Value]) -> Iterator[ObstacleData]:
 def _of_taken_addresses(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
     """Addresses of a treasurer to create that another run, or anyone, has taken already."""
     if actual.taken and any(step.kind in ("create", "recreate") for step in steps):
-        message = f"the account {actual.taken[0]} of this treasurer exists already: choose another treasurer.index"
+        message = f"the account {actual.taken[0]} of this treasurer already exists: choose another treasurer.index"
         yield ObstacleData("treasurer.index", message)
 
 
