@@ -25,6 +25,10 @@ from hypothesis.internal.constants_ast import Constants
 from tests.support import counts
 from tests.support.ray_cluster import RayCluster, SharedCluster
 
+# As in the worker processes: tests run in parallel, and OpenBLAS threads that wait for each other use all processors.
+# numpy reads it when it is imported, which the first collected test may do.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 INSTRUCTIONS = 20_000
 CLUSTER = pytest.StashKey[SharedCluster]()
 
