@@ -87,6 +87,9 @@ async function told(request, action = async () => {}) {
   return value;
 }
 
+/** Ask for a transaction that has landed, so that later subscriptions do not begin with it. */
+const learnOf = (signature) => rpc.getSignatureStatuses([signature]).send();
+
 async function moneyAndTokensAreMade({ wallet, friend }) {
   const airdrop = kit.airdropFactory({ rpc, rpcSubscriptions });
   const lamports = kit.lamports(100n * BigInt(SOL));
@@ -334,7 +337,9 @@ async function transactionsAreSimulatedAndSent({ wire, friend, sent }) {
   fits(value.loadedAccountsDataSize, 'number');
   assert.equal(await rpc.sendTransaction(wire, { encoding: 'base64', skipPreflight: true }).send(), sent);
   const request = rpc.requestAirdrop(friend.address, kit.lamports(1_000_000n), { commitment });
-  fits(await request.send(), 'string');
+  const airdrop = await request.send();
+  fits(airdrop, 'string');
+  await learnOf(airdrop);
 }
 
 async function methodsThatNodesLackAreUnknown({ wallet }) {
@@ -346,20 +351,25 @@ async function methodsThatNodesLackAreUnknown({ wallet }) {
 // -- subscriptions
 
 async function accountsAndLogsAreWatched({ wallet, friend, mint, own }) {
-  const pay = (lamports) => async () => {
-    session.last = (await send([payment(lamports)])).signature;
+  const toldOf = async (request, instruction) => {
+    const notification = await told(request, async () => {
+      session.last = (await send([instruction])).signature;
+    });
+    await learnOf(session.last);
+    return notification;
   };
   for (const encoding of ['base64', 'base64+zstd', 'jsonParsed']) {
     const request = rpcSubscriptions.accountNotifications(friend.address, { commitment, encoding });
-    fits(await told(request, pay(100n + BigInt(encoding.length))), { context: { slot: 'bigint' }, value: ACCOUNT });
+    fits(await toldOf(request, payment(100n + BigInt(encoding.length))), { context: { slot: 'bigint' }, value: ACCOUNT });
   }
   const filters = [{ dataSize: 165n }];
   const request = rpcSubscriptions.programNotifications(TOKEN_PROGRAM_ADDRESS, { commitment, encoding: 'base64', filters });
   const minted = getMintToInstruction({ mint, token: own, mintAuthority: wallet, amount: 1n });
-  const notification = await told(request, () => send([minted]));
+  const notification = await toldOf(request, minted);
   fits(notification, { context: { slot: 'bigint' }, value: { account: ACCOUNT, pubkey: 'string' } });
   for (const [index, filter] of ['all', 'allWithVotes', { mentions: [friend.address] }].entries()) {
-    const { value } = await told(rpcSubscriptions.logsNotifications(filter, { commitment }), pay(200n + BigInt(index)));
+    const logs = rpcSubscriptions.logsNotifications(filter, { commitment });
+    const { value } = await toldOf(logs, payment(200n + BigInt(index)));
     fits(value, { err: 'null', logs: ['string'], signature: 'string' });
     assert.equal(value.signature, session.last);
   }

@@ -322,6 +322,8 @@ async function anAccountIsWatched({ connection, friend }) {
 
 async function logsAreWatched({ connection, friend }) {
   let signature;
+  // Without this read, the subscription may begin with the payment of the step before.
+  await balance(friend.publicKey);
   const [logs] = await told(
     (tell) => connection.onLogs(friend.publicKey, tell),
     (subscription) => connection.removeOnLogsListener(subscription),
