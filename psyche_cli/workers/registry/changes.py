@@ -121,13 +121,13 @@ def hear(connection: sqlite3.Connection, worker: Worker, at: float) -> None:
 
 def _follow(connection: sqlite3.Connection, run_id: str, at: float) -> None:
     """Derive the status of a run, and when and why it ended, from its workers."""
-    workers = queries.workers_where(connection, "run_id = ?", (run_id,))
-    status = status_of([(worker.state, worker.reached) for worker in workers])
-    failed = [one for one in workers if one.state == "FAULTED"]
+    states = connection.execute("SELECT state, reached FROM workers WHERE run_id = ?", (run_id,)).fetchall()
+    status = status_of(states)
     reason = ""
     if status == "FAULTED":
+        failed = queries.workers_where(connection, "run_id = ? AND state = 'FAULTED'", (run_id,))
         first = min(failed, key=lambda one: (one.finished_at or 0, one.number))
-        reason = first.reason if len(workers) == 1 else f"{first.worker_id}: {first.reason}"
+        reason = first.reason if len(states) == 1 else f"{first.worker_id}: {first.reason}"
     connection.execute(
         "UPDATE runs SET status = ?, updated_at = ?, finished_at = ?, reason = ? WHERE run_id = ?",
         (status, at, at if status in ENDS else None, reason, run_id),
