@@ -80,8 +80,11 @@ def random_scenario(
     if pick.random() < 0.1:
         changes.append(Change(pick.randrange(1, steps + 1), pausing=True))
     rounds = pick.choice([None, None, pick.randrange(1, 60)]) if older else None
+    train_seconds = pick.choice([None, 1, pick.randrange(1, 25)])
+    if train_seconds is not None and seed % 4:  # the others may report late, or never
+        train_seconds = min(train_seconds, config["max_round_train_time"])
     behavior = Behavior(
-        train_seconds=pick.choice([None, 1, pick.randrange(1, 25)]),
+        train_seconds=train_seconds,
         warmup_seconds=pick.choice([None, 0, 1, 5, 20]),
         checkpoint_seconds=None if rounds is None else pick.choice([None, 0, 2, 30]),
     )

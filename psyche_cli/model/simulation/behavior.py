@@ -13,7 +13,8 @@ SLOT_MILLISECONDS: Final = 400
 class Behavior:
     """The speed of the members, in seconds.
 
-    ``train_seconds`` is the time after which they report a round, by default ``max_round_train_time``.
+    ``train_seconds`` is the time after which they report a round, by default ``max_round_train_time``. After a longer
+    one, they report in RoundWitness, or not at all if the round is over by then.
     ``warmup_seconds`` is the time after which they report that the model is loaded; by default they do not report it
     before ``warmup_time`` has passed. ``checkpoint_seconds`` is the time in Cooldown after which one of them records a
     checkpoint, by default never; it applies only to the older rules.

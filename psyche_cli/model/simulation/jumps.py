@@ -92,6 +92,7 @@ def _rounds_repeat(world: World) -> bool:
         and max(config["min_clients"], config["witness_nodes"]) <= len(clients)
         and config["verification_percent"] <= 100
         and all(client.state == ClientState.HEALTHY and world.is_present(client.id.signer) for client in clients)
+        and world.train_seconds <= config["max_round_train_time"]
         and _times_are_small(config)
     )
 

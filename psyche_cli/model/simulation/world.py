@@ -73,6 +73,7 @@ class World:
         self.observe: Callable[[CoordinatorState, Instruction, bytes, Outcome], None] = lambda *_: None
         self._newcomer = newcomer
         self._came = 0
+        self._round_began: int | None = None
         self._seen: tuple[tuple[bytes, ...], BloomFilter] = ((), _NOTHING)
 
     def do(self, instruction: Instruction, signer: bytes = OWNER) -> Outcome:
@@ -130,19 +131,26 @@ class World:
                 case RunState.WARMUP:
                     self._report_warmup()
                 case RunState.ROUND_TRAIN:
+                    self._round_began = self.state.run_state_start_timestamp
                     self._report_absent_clients()
                     if self.now >= self.state.run_state_start_timestamp + self.train_seconds:
                         self._witness()
                 case RunState.ROUND_WITNESS:
-                    self._witness()
+                    if self.now >= self._trained_at:
+                        self._witness()
                 case RunState.COOLDOWN:
                     self._record_checkpoint()
 
     @property
     def train_seconds(self) -> int:
-        """The time after which the members report a round."""
+        """The time after which the members report a round: in RoundWitness if RoundTrain is over, or never."""
         seconds, longest = self.behavior.train_seconds, self.state.config["max_round_train_time"]
-        return longest if seconds is None else min(seconds, longest)
+        return longest if seconds is None else seconds
+
+    @property
+    def _trained_at(self) -> int:
+        """The time at which the members report the round, which is over if its beginning is not known."""
+        return self.now if self._round_began is None else self._round_began + self.train_seconds
 
     def due_times(self) -> list[int]:
         """The times, after the last change of state, at which a tick or a member may change something."""
@@ -157,7 +165,8 @@ class World:
             case RunState.ROUND_TRAIN:
                 times = [config["max_round_train_time"], self.train_seconds]
             case RunState.ROUND_WITNESS:
-                times = [config["round_witness_time"]]
+                late = self._trained_at - start
+                times = [config["round_witness_time"], late if late > 0 else None]
             case RunState.COOLDOWN:
                 is_older = isinstance(state, OlderState)
                 time = config["cooldown_time"]
