@@ -19,6 +19,7 @@ from psyche_cli.cli.verbs import SECTIONS, Verb
 from psyche_cli.error_fields import field_names
 from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema, schema_of
+from psyche_cli.operations.advise.payloads import AdviceOnSettings
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.curves.payloads import CurvesData
@@ -105,6 +106,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],
     "rehearse": OperationResult[RehearsalData],
+    "advise": OperationResult[AdviceOnSettings],
     "simulate": OperationResult[SimulationData],
     "lifecycle list": OperationResult[lifecycle.MachineListData],
     "lifecycle show": PlainText[lifecycle.MachineData],

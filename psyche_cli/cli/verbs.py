@@ -164,6 +164,7 @@ SECTIONS: Final = (
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("cost", "Show what a run has cost so far", "cost"),
             Verb("rehearse", "Rehearse a run: workers that train, on a local validator in virtual time", "rehearse"),
+            Verb("advise", "Advise on the settings of a run, from its history or a simulation", "advise"),
             Verb("simulate", "Predict the course of a run: states, steps, rewards and its end", "simulate"),
             Verb(
                 "lifecycle",

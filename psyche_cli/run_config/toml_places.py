@@ -67,6 +67,11 @@ class Places:
             key, of_key = key[: max(key.rfind("."), key.rfind("["), 0)], True
         return None
 
+    def value_span(self, key: str) -> tuple[int, int] | None:
+        """The first and the end offset of the value with this dotted key, in the text with LF line endings."""
+        span = self._values.get(key)
+        return None if span is None else (span.start, span.end)
+
     def _place(self, span: _Span) -> Place:
         first = self._text.rfind("\n", 0, span.start) + 1
         last = self._text.find("\n", first)

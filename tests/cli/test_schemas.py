@@ -130,6 +130,8 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("history", "state", *run, "--at", "0s"),
         ("history", "export", *run, "-o", tmp_path / "archive.zip"),
         ("curves", *run),
+        ("advise", *run),
+        ("advise", "--config", RUN_FILE, "--clients", "3", "--train-seconds", "2"),
         ("dashboard", "export", *run, "-o", keys.parent / "run.html"),
         ("metrics", *run, "--once"),
         ("metrics", "--print", "dashboard"),

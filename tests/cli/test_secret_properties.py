@@ -64,6 +64,7 @@ VERBS: dict[str, list[str]] = {
     "monitor": ["monitor", "--run-id", "test", "--once", "--rules", str(MINIMAL.parent / "monitoring" / "rules.toml")],
     "members": ["members", "--run-id", "test"],
     "simulate": ["simulate", "--from-run", "test", "--clients", "2", "--epochs", "1"],
+    "advise": ["advise", "--run-id", "test", "-o", "advice.diff"],
     "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],
     "authority check": ["authority", "check", "--run-id", "test"],
     "cost": ["cost", "--run-id", "test"],

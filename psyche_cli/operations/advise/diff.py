@@ -1,0 +1,29 @@
+"""Unified diffs that patch accepts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+
+def unified_diff(before: str, after: str, name: str) -> str:
+    """The diff between two texts of a file, with ``name`` in its headers; empty if they are the same."""
+    shown = f"{name}\t" if any(character.isspace() for character in name) else name
+    lines = difflib.unified_diff(_lines(before), _lines(after), shown, shown)
+    return "".join(_ended(line) for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their line feeds, and with nothing else as the end of a line."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    last = lines.pop().removesuffix("\n")
+    return [*lines, last] if last else lines
+
+
+def _ended(line: str) -> str:
+    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def added_and_removed(diff: str) -> Iterator[str]:
+    """The lines of a diff that are added or removed."""
+    yield from (line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---"))

@@ -1,0 +1,82 @@
+"""Advice on a configuration, from a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from psyche_cli.errors import UsageError
+from psyche_cli.limits import U32_MAX
+from psyche_cli.new_files import require_new_file
+from psyche_cli.operations.advise.advice import advise
+from psyche_cli.operations.advise.effects import Scenario, one_stops
+from psyche_cli.operations.advise.payloads import AdviceOnSettings
+from psyche_cli.operations.advise.result import Ground, advice_result
+from psyche_cli.operations.advise.simulated import Pace, facts_of
+from psyche_cli.operations.advise.target import Target
+from psyche_cli.operations.simulation.arguments import Arguments, check_members
+from psyche_cli.results import OperationResult
+
+_NOT_SIMULATED: Final = {
+    "round_witness_time": "A simulation does not show what members need RoundWitness for; the history of a run does.",
+    "cooldown_time": "A simulation does not show how long members take to save the model; the history of a run does.",
+}
+
+
+def advise_on_file(
+    target: Target, arguments: Arguments, *, output_file: Path | None = None
+) -> OperationResult[AdviceOnSettings]:
+    """Advice on a configuration if its members behave as the arguments say. Raises UsageError, ConfigurationError."""
+    if output_file is not None:
+        require_new_file(output_file, what="the output file")
+    changes, clients = arguments.changes(), arguments.clients
+    if clients is None:
+        clients = target.config["init_min_clients"]
+    check_members(clients, clients, changes)
+    pace = Pace(clients, arguments.behavior, changes)
+    for option, seconds in (
+        ("--train-seconds", arguments.train_seconds),
+        ("--warmup-seconds", arguments.warmup_seconds),
+    ):
+        if seconds is not None and seconds > U32_MAX // 2:
+            raise UsageError(f"{option} {seconds} is too long.", hint=f"Use at most {U32_MAX // 2}.")
+    facts = facts_of(target.config, target.model, pace)
+    verdicts = advise(facts, not_known=_not_known(arguments))
+    scenarios = [Scenario(f"{clients} members as assumed", pace), *([one_stops(pace)] if clients > 1 else [])]
+    ground = Ground(
+        name=str(target.given), facts=facts, scenarios=scenarios, assumptions=tuple(_assumptions(arguments, target))
+    )
+    return advice_result(ground, verdicts, target, output_file)
+
+
+def _not_known(arguments: Arguments) -> dict[str, str]:
+    found = dict(_NOT_SIMULATED)
+    for key, option, seconds in (
+        ("max_round_train_time", "--train-seconds", arguments.train_seconds),
+        ("warmup_time", "--warmup-seconds", arguments.warmup_seconds),
+    ):
+        if seconds is None:
+            found[key] = f"The time that members need is not assumed: specify {option}."
+    return found
+
+
+def _assumptions(arguments: Arguments, target: Target) -> Iterator[str]:
+    clients, config = arguments.clients, target.config
+    if clients is None:
+        yield f"{config['init_min_clients']} members, which is init_min_clients; change it with --clients"
+    else:
+        yield f"{clients} members"
+    if arguments.train_seconds is None:
+        yield f"rounds of {config['max_round_train_time']} s, the slowest; change it with --train-seconds"
+    else:
+        yield f"rounds of {arguments.train_seconds} s"
+    if arguments.warmup_seconds is None:
+        yield f"warmups of {config['warmup_time']} s, the slowest; change it with --warmup-seconds"
+    else:
+        yield f"warmups of {arguments.warmup_seconds} s"
+    yield "someone ticks every second"
+    for verb, given in (("stop", arguments.dropping), ("come", arguments.joining)):
+        for text in given:
+            count, _, step = text.partition("@")
+            yield f"{count} members {verb} at step {step}"
