@@ -12,12 +12,12 @@ import pytest
 from psyche_cli.run_config.load import load_run_config
 from tests.cli.conftest import House
 from tests.cli.test_processes import ROOT
-from tests.support.page_examples import blocks, command_lines, section
+from tests.support.page_examples import code_blocks, command_lines, section
 
 PAGE = (ROOT / "docs" / "advise.md").read_text(encoding="utf-8")
 EXAMPLE = section(PAGE, "Example")
 LINES = command_lines(EXAMPLE)
-[EXCERPT] = blocks(EXAMPLE, "text")
+[EXCERPT] = code_blocks(EXAMPLE, "text")
 
 
 def test_every_command_of_the_example(still_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,12 @@ import pytest
 
 from tests.cli.conftest import House
 from tests.cli.test_processes import ROOT
+from tests.support.page_examples import code_blocks, command_lines, section
 
 PAGE = (ROOT / "docs" / "declarative.md").read_text(encoding="utf-8")
-EXAMPLE = PAGE.partition("\n## Example\n")[2].partition("\n## ")[0]
-[RUN_TOML] = re.findall(r"^```toml\n(.*?)^```", EXAMPLE, re.MULTILINE | re.DOTALL)
-LINES = [
-    line for block in re.findall(r"^```sh\n(.*?)^```", EXAMPLE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
-]
+EXAMPLE = section(PAGE, "Example")
+[RUN_TOML] = code_blocks(EXAMPLE, "toml")
+LINES = command_lines(EXAMPLE)
 
 
 def test_every_command_of_the_example(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ def section(page: str, title: str) -> str:
     return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
-def blocks(text: str, language: str) -> list[str]:
+def code_blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of a text in a language, such as ``sh``."""
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def command_lines(text: str) -> list[str]:
     """The lines of all blocks of shell commands."""
-    return [line for block in blocks(text, "sh") for line in block.splitlines()]
+    return [line for block in code_blocks(text, "sh") for line in block.splitlines()]
