@@ -39,6 +39,7 @@ from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.transaction_cost import loaded_bytes
 from psyche_cli.localnet.chain.undeployed import as_on_a_cluster
 from psyche_cli.localnet.chain.vm_accounts import NO_ACCOUNT
+from psyche_cli.localnet.chain.vm_features import CHARGES_PRIORITY_FEES
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 
@@ -162,10 +163,10 @@ class Executor:
         if _is_too_much(size, transaction):
             outcome = Outcome.of_too_much_data()
         else:
-            priority_fee = transaction.priority_fee
-            self._charge(loaded.keys[0], priority_fee)
+            uncharged = _not_charged_by_vm(transaction)
+            self._charge(loaded.keys[0], uncharged)
             outcome = self._outcome(self._vm.simulate_transaction, self._for_vm(transaction), transaction)
-            self._charge(loaded.keys[0], -priority_fee)
+            self._charge(loaded.keys[0], -uncharged)
         if not outcome.executed and not outcome.fees_only:
             return self._not_processed(transaction, loaded, outcome.error)
         after = dict(before)
@@ -192,8 +193,8 @@ class Executor:
         keys, writable = loaded.keys, loaded.writable
         before = self._read(writable)
         versioned = self._for_vm(transaction)
-        priority_fee = transaction.priority_fee
-        self._charge(keys[0], priority_fee)
+        uncharged = _not_charged_by_vm(transaction)
+        self._charge(keys[0], uncharged)
         size = loaded_bytes(loaded.keys, before, self._accounts)
         if _is_too_much(size, transaction):
             outcome = Outcome.of_too_much_data()
@@ -202,9 +203,9 @@ class Executor:
         error = outcome.error
         if not outcome.executed:
             if not outcome.fees_only:
-                self._charge(keys[0], -priority_fee)
+                self._charge(keys[0], -uncharged)
                 raise TransactionRejected(error)
-            self._charge(keys[0], transaction.base_fee)
+            self._charge(keys[0], transaction.fee - uncharged)
         by_nonce = not self._chain.is_usable(transaction.recent_blockhash)
         after = {key: self._settled(key) for key in writable}
         if error is None:
@@ -315,6 +316,11 @@ class Executor:
         account = self._vm.get_account(address)
         if account is not None:
             self._vm.set_account(address, advanced_nonce(account, blockhash))
+
+
+def _not_charged_by_vm(transaction: DecodedTransaction) -> int:
+    """The part of the fee, in lamports, that the VM does not charge for a transaction that it executes."""
+    return 0 if CHARGES_PRIORITY_FEES else transaction.priority_fee
 
 
 def _is_too_much(size: int, transaction: DecodedTransaction) -> bool:

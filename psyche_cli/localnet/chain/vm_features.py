@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Final
 
+import solders
 from solders.account import Account
 from solders.litesvm import FeatureSet, LiteSVM
 from solders.pubkey import Pubkey
@@ -16,6 +17,8 @@ from psyche_cli.solana.programs import FEATURE_PROGRAM
 NO_NEW_DEPLOYMENTS: Final = Pubkey.from_string("EmhbpdVtZ2hWRGFWBDjn2i3SJD8Z36z4mpMcZJEnebnP")
 """The feature with which the upgradeable loader refuses deployments. No public cluster has activated it."""
 
+CHARGES_PRIORITY_FEES: Final = tuple(int(part) for part in solders.__version__.split(".")[:2]) >= (0, 28)
+"""Whether the VM charges priority fees; that of solders 0.26 and 0.27 charges base fees only."""
 
 _FEATURE_BYTES: Final = 9
 
