@@ -66,11 +66,12 @@ def _fields() -> Iterator[str]:
 
 def _samples() -> Iterator[str]:
     block = Block(1, 2, 3, Hash(bytes(range(32))), Hash(bytes(range(32, 64))), 4)
-    digests = (SetDigest(number, number + 1) for number in range(7, 15, 2))
+    accounts, signatures, addresses, blocks = (SetDigest(number, number + 1) for number in range(7, 15, 2))
+    state = LedgerState(1, 2, 3, 4, 5, accounts, signatures, addresses, blocks, is_closed=True)
     record = sample_record()
     for name, content in {
         "header": _HEADER.packed,
-        "state": LedgerState(1, 2, 3, 4, 5, *digests, True).pack(),
+        "state": state.pack(),
         "account": written_account(Account(1, b"data", _KEY, True, 2)),
         "block": written_block(block),
         "summary": written_summary(record),

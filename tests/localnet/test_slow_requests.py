@@ -7,18 +7,21 @@ import base64
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 from solders.account import Account
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.rpc import scan
 from psyche_cli.localnet.rpc.steps import completed
 from psyche_cli.localnet.server import slices
 from psyche_cli.solana.programs import UPGRADEABLE_LOADER
-from tests.localnet.harness import HEALTH, PAGE, SOL, Chain
+from tests.localnet.harness import FEE, HEALTH, PAGE, SOL, Chain, HandClock
+from tests.localnet.lives import Life
 from tests.localnet.servers import serving
 
 OWNER = Pubkey.new_unique()
@@ -45,6 +48,31 @@ def answer(chain: Chain, meanwhile: Callable[[], None], method: str, *params: An
         next(steps)
     meanwhile()
     return json.loads(completed(steps))["result"]
+
+
+@pytest.mark.parametrize("is_archived", [False, True], ids=["in memory", "archived"])
+@pytest.mark.parametrize("details", ["full", "signatures"])
+def test_a_block_is_that_of_the_request(
+    payer: Keypair, clock: HandClock, tmp_path: Path, details: str, is_archived: bool
+) -> None:
+    """Also if the state is reset while it is encoded, after which none has its transactions."""
+    life = Life(tmp_path, payer, clock, indexed_at_once=8 if is_archived else 1000)
+    transfers = [life.chain.transfer(Pubkey.new_unique(), SOL) for _ in range(20)]  # with one blockhash: in one slot
+    sent = [life.chain.send(transfer) for transfer in transfers]
+    slot = life.chain.result("getTransaction", sent[0])["slot"]
+    life.chain.pass_slots(1)
+    options = {"transactionDetails": details}
+    before = life.chain.result("getBlock", slot, options)
+    assert life.ledger.archive.newest >= (8 if is_archived else 0)
+
+    def reset() -> None:
+        life.chain.result("localnet_reset")
+        assert life.chain.result("getTransaction", sent[0]) is None
+
+    assert answer(life.chain, reset, "getBlock", slot, options) == before
+    assert (before.get("signatures") or [one["transaction"]["signatures"][0] for one in before["transactions"]]) == sent
+    assert before["rewards"][0]["lamports"] == 20 * FEE // 2
+    life.end()
 
 
 def change_all_kinds(chain: Chain) -> None:

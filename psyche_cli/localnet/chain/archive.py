@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from solders.pubkey import Pubkey
@@ -25,6 +25,10 @@ class Archive(Protocol):
 
     def get(self, number: int) -> TransactionRecord:
         """The transaction with this number."""
+        ...
+
+    def records(self, first: int, last: int) -> Iterator[TransactionRecord]:
+        """The transactions with numbers in this range, which are read now and decoded when they are taken."""
         ...
 
     def numbers_of(self, signature: Signature) -> Iterable[int]:
@@ -59,6 +63,10 @@ class NoArchive:
     def get(self, number: int) -> TransactionRecord:
         """Nothing is archived."""
         raise HistoryDamaged(f"Transaction {number} is not in the history.")
+
+    def records(self, first: int, last: int) -> Iterator[TransactionRecord]:  # noqa: ARG002 -- empty
+        """None."""
+        return iter(())
 
     def numbers_of(self, signature: Signature) -> Iterable[int]:  # noqa: ARG002 -- empty
         """None."""

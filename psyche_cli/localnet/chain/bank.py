@@ -139,7 +139,7 @@ class Bank:
         False for the current slot if too many slots have ended early: its block is not available yet.
         """
         if slot == self.slot != self._closed_slot:
-            has_transactions = next(iter(self.history.of_slot(slot)), None) is not None
+            has_transactions = self.history.block(slot) is not None
             if not self._early_ends.take(Urgency.READ if has_transactions else Urgency.USEFUL):
                 return False
             self._closed_slot = slot

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -202,7 +203,17 @@ class History:
 
     def of_slot(self, slot: int) -> list[TransactionRecord]:
         """The transactions of one slot in order of execution. Raises HistoryDamaged."""
-        return [self.get(number) for number in self._numbers_in(slot)]
+        return [*self.read_slot(slot)]
+
+    def read_slot(self, slot: int) -> Iterator[TransactionRecord]:
+        """The transactions of one slot in order of execution, of which each is decoded when it is taken.
+
+        They are those of the present state, whatever happens before they are taken. Raises HistoryDamaged.
+        """
+        archived, recent = self._archive.in_slot(slot), self._recent.in_slot(slot)
+        stored = [] if archived is None else [self._archive.records(*one) for one in self._visible(*archived[1:])]
+        held = [] if recent is None else [self._recent.range(*one) for one in self._visible(*recent[1:])]
+        return chain(*stored, map(TransactionRecord.of_values, chain(*held)))
 
     def _numbers_in(self, slot: int) -> Iterator[int]:
         for source in (self._archive, self._recent):

@@ -103,6 +103,10 @@ class RecentTransactions:
         """The ``values`` of the transaction with this number, if it is held."""
         return self._records.get(number)
 
+    def range(self, first: int, last: int) -> list[tuple[Any, ...]]:
+        """The ``values`` of the transactions with numbers in this range."""
+        return [values for number in range(first, last + 1) if (values := self._records.get(number)) is not None]
+
     def numbers_of(self, signature: Signature) -> tuple[int, ...]:
         """The numbers of the transactions with this first signature."""
         return self._by_signature.get(signature, ())

@@ -17,7 +17,6 @@ from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.encoding.blocks import rewards_of
 from psyche_cli.localnet.rpc.encoding.json_text import json_text, plain_text
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest
@@ -211,8 +210,8 @@ class Notifications:
         for subscription in self._subscriptions.of_topic(*topics):
             address, view = subscription.interest.topic[1], subscription.interest.block
             assert view is not None  # that is how blocks are subscribed to
-            shown = [record for record in records if address is None or address in record.keys]
-            steps = self._block_steps(subscription, block, view.parts(block, shown, rewards_of(records)))
+            parts = view.parts(block, records, of=address if isinstance(address, Pubkey) else None)
+            steps = self._block_steps(subscription, block, parts)
             self._later(partial(self._continue, steps))
 
     def _block_steps(self, subscription: Subscription, block: Block, texts: Iterator[str]) -> Iterator[None]:

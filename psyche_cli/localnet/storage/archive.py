@@ -55,11 +55,23 @@ class LedgerArchive:
         """The transaction with this number."""
         with self._reading() as connection:
             query = "SELECT summary, details FROM transactions WHERE number = ?"
-            row = connection.execute(query, (number,)).fetchone() or (None, None)
-        summary, details = unsealed(row[0], summary_key(number)), unsealed(row[1], details_key(number))
+            row = connection.execute(query, (number,)).fetchone()
+        return self._read_record(number, row)
+
+    def _read_record(self, number: int, row: tuple[object, object] | None) -> TransactionRecord:
+        stored_summary, stored_details = row or (None, None)
+        summary = unsealed(stored_summary, summary_key(number))
+        details = unsealed(stored_details, details_key(number))
         if summary is None or details is None:
             raise self._damaged(f"Transaction {number}")
         return read_record(summary, details)
+
+    def records(self, first: int, last: int) -> Iterator[TransactionRecord]:
+        """The transactions with numbers in this range, which are read now and decoded when they are taken."""
+        query = "SELECT number, summary, details FROM transactions WHERE number BETWEEN ? AND ?"
+        with self._reading() as connection:
+            rows = {number: row for number, *row in connection.execute(query, (first, last))}
+        return (self._read_record(number, rows.get(number)) for number in range(first, last + 1))
 
     def numbers_of(self, signature: Signature) -> Iterable[int]:
         """The numbers of the transactions with this first signature."""

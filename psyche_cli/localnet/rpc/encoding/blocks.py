@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
@@ -14,14 +16,23 @@ from psyche_cli.localnet.rpc.encoding.transaction_view import accounts_view, tra
 from psyche_cli.localnet.rpc.params import Config
 
 
-def rewards_of(records: Sequence[TransactionRecord]) -> Json:
-    """The rewards of a block with these transactions: the leader's share of their fees."""
-    earned = sum(record.leader_reward for record in records)
-    if not earned:
-        return []
-    balance = next(record.leader_balance for record in reversed(records) if record.leader_reward)
-    reward: Json = {"pubkey": str(IDENTITY), "lamports": earned, "postBalance": balance}
-    return [{**reward, "rewardType": "Fee", "commission": None}]
+class _Rewards:
+    """The rewards of a block: the leader's share of the fees of its transactions."""
+
+    def __init__(self) -> None:
+        self._earned = 0
+        self._balance = 0
+
+    def add(self, record: TransactionRecord) -> None:
+        if record.leader_reward:
+            self._earned += record.leader_reward
+            self._balance = record.leader_balance
+
+    def shown(self) -> Json:
+        if not self._earned:
+            return []
+        reward: Json = {"pubkey": str(IDENTITY), "lamports": self._earned, "postBalance": self._balance}
+        return [{**reward, "rewardType": "Fee", "commission": None}]
 
 
 @dataclass(frozen=True)
@@ -43,8 +54,11 @@ class BlockView:
             config.flag("showRewards" if encoding == "base64" else "rewards", default=rewards),
         )
 
-    def parts(self, block: Block, records: Sequence[TransactionRecord], rewards: Json) -> Iterator[str]:
-        """The JSON text of a block with these transactions, a part per transaction. Raises RpcFault (-32015)."""
+    def parts(self, block: Block, records: Iterable[TransactionRecord], *, of: Pubkey | None = None) -> Iterator[str]:
+        """The JSON text of a block with these transactions, a part for each of them. Raises RpcFault (-32015).
+
+        With an address ``of``, only the transactions that involve it are shown.
+        """
         fields: dict[str, Json] = {
             "blockhash": str(block.blockhash),
             "previousBlockhash": str(block.previous_blockhash),
@@ -52,17 +66,24 @@ class BlockView:
             "blockTime": block.unix_time,
             "blockHeight": block.height,
         }
-        if self.details == "signatures":
-            fields["signatures"] = [str(record.signature) for record in records]
-        if self.rewards:
-            fields["rewards"] = rewards
-        if self.details not in ("full", "accounts"):
-            yield plain_text(fields)
-            return
-        yield f'{plain_text(fields)[:-1]},"transactions":['
-        for index, record in enumerate(records):
-            yield f"{',' if index else ''}{plain_text(self._transaction(record))}"
-        yield "]}"
+        rewards, signatures = _Rewards(), list[Json]()
+        separator = ',"transactions":['
+        yield plain_text(fields)[:-1]
+        for record in records if self.rewards or self.details != "none" else ():
+            rewards.add(record)
+            is_shown = of is None or of in record.keys
+            if is_shown and self.details in ("full", "accounts"):
+                yield f"{separator}{plain_text(self._transaction(record))}"
+                separator = ","
+            else:
+                if is_shown:
+                    signatures.append(str(record.signature))
+                yield ""
+        if self.details in ("full", "accounts"):
+            yield "]" if separator == "," else f"{separator}]"
+        elif self.details == "signatures":
+            yield f',"signatures":{plain_text(signatures)}'
+        yield f',"rewards":{plain_text(rewards.shown())}}}' if self.rewards else "}"
 
     def _transaction(self, record: TransactionRecord) -> Json:
         if self.details == "accounts":

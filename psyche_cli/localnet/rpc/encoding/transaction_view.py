@@ -17,7 +17,7 @@ from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
 
 _OUTER_HEIGHT: Final = 1
 _LEAST_SHOWN: Final = 2.0**-52
-_MEMO_PROGRAM_BYTES: Final = tuple(map(bytes, MEMO_PROGRAMS))
+_FIRST_MEMO_PROGRAM, _MEMO_PROGRAM = map(bytes, MEMO_PROGRAMS)
 
 
 def status_of(error: Json) -> Json:
@@ -205,7 +205,7 @@ def _stored_amounts(balances: Json) -> Json:
 
 def memo_of(raw: bytes) -> str | None:
     """The text of each memo instruction of a transaction with its length in bytes, as in getSignaturesForAddress."""
-    if not any(program in raw for program in _MEMO_PROGRAM_BYTES):
+    if _FIRST_MEMO_PROGRAM not in raw and _MEMO_PROGRAM not in raw:
         return None
     transaction, memos = parse_transaction(raw), []
     for instruction in transaction.message.instructions:

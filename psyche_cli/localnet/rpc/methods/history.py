@@ -8,7 +8,7 @@ from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
-from psyche_cli.localnet.rpc.encoding.blocks import BlockView, rewards_of
+from psyche_cli.localnet.rpc.encoding.blocks import BlockView
 from psyche_cli.localnet.rpc.encoding.transaction_view import (
     memo_of,
     status_of,
@@ -107,8 +107,7 @@ def _get_block(context: RpcContext, params: Params) -> Json:
     if not context.bank.close_block(slot):
         raise RpcFault(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
     view = BlockView.of(config, encoding="json", rewards=True)
-    records = context.bank.history.of_slot(slot)
-    return SlowResult(view.parts(block, records, rewards_of(records)))
+    return SlowResult(view.parts(block, context.bank.history.read_slot(slot)))
 
 
 def _get_blocks(context: RpcContext, params: Params) -> Json:
