@@ -52,6 +52,30 @@ def test_not_a_request(chain: Chain, request_: Any) -> None:
     assert failed["id"] == request_.get("id")
 
 
+@pytest.mark.parametrize(
+    ("request_", "code", "identity"),
+    [
+        (b'{"jsonrpc":"2.0","id":1,"method":"getHealth","method":"getHealth"}', -32600, 1),
+        (b'{"jsonrpc":"2.0","id":1,"method":"getHealth","params":[],"params":[]}', -32600, 1),
+        (b'{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"getHealth"}', -32600, 1),
+        (b'{"jsonrpc":"2.0","id":1,"method":"getHealth","m\\u0065thod":"getHealth"}', -32600, 1),
+        (b'{"jsonrpc":"2.0","id":1,"method":"getHealth","id":1}', -32700, None),
+        (b'[{"jsonrpc":"2.0","id":1,"method":"getHealth"},{"id":1,"id":2,"method":"getHealth"}]', -32700, None),
+    ],
+)
+def test_a_repeated_field_of_a_request_is_refused(chain: Chain, request_: bytes, code: int, identity: Any) -> None:
+    """A node reads requests with serde, which accepts none of its fields twice."""
+    refused = answer(chain, request_)
+    assert (refused["error"]["code"], refused["id"]) == (code, identity)
+
+
+def test_a_repeated_name_in_parameters_has_its_last_value(chain: Chain) -> None:
+    """A node reads parameters into maps, in which the last value of a name replaces the others."""
+    config = b'{"encoding":"base58","method":1,"method":2,"encoding":"base64"}'
+    body = b'{"jsonrpc":"2.0","id":1,"method":"getAccountInfo","params":["%b",%b]}' % (b"1" * 32, config)
+    assert answer(chain, body)["result"]["value"]["data"][1] == "base64"
+
+
 def test_arrays_and_objects_are_nested_as_deep_as_on_a_node(chain: Chain) -> None:
     def nested(arrays: int) -> bytes:
         params = b"[" * arrays + b"]" * arrays

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from psyche_cli.json_values import STRICT_DECODER, Json
+from psyche_cli.json_values import STRICT_DECODER, Json, refuse_constant
 from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST, PARSE_ERROR
@@ -22,6 +22,12 @@ _MAX_DEPTH: Final = 127
 """How deep arrays and objects may be nested, as on a node (serde_json)."""
 
 _FIELDS: Final = frozenset(("jsonrpc", "method", "params", "id"))
+
+
+class _Repeating(dict[str, Json]):
+    """An object in which the names ``repeated`` occur several times. It has the last values."""
+
+    repeated: frozenset[str]
 
 
 class _Unreadable(Exception):
@@ -63,6 +69,8 @@ def _read_body(text: str) -> Body:
     if len(text) > _LARGE and sum(map(text.count, ",[{")) > _MAX_VALUES:
         raise RpcFault(INVALID_REQUEST, f"Too many values in a body; max {_MAX_VALUES}")
     content = STRICT_DECODER.decode(text)
+    if _may_repeat_fields(text, content):
+        content = _REPEATING_DECODER.decode(text)
     if text.count("[") + text.count("{") > _MAX_DEPTH and _is_too_deep(content):
         raise _Unreadable
     if not isinstance(content, list):
@@ -70,6 +78,36 @@ def _read_body(text: str) -> Body:
     if len(content) > MAX_BATCH:
         raise RpcFault(INVALID_REQUEST, f"Too many requests in a batch; max {MAX_BATCH}")
     return Body(list(map(_read_request, content)), is_batch=True)
+
+
+def _may_repeat_fields(text: str, content: Json) -> bool:
+    """Whether a field of a request may occur several times in it. False saves the slow search for such fields."""
+    if isinstance(content, dict) and text.count(":") == len(content):
+        return False
+    requests = len(content) if isinstance(content, list) else 1
+    count = text.count
+    return (
+        count('"id"') > requests
+        or count('"method"') > requests
+        or count('"params"') > requests
+        or count('"jsonrpc"') > requests
+        or "\\u00" in text  # an escaped letter
+    )
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeating = _Repeating(found)
+    seen, repeated = set[str](), set[str]()
+    for name, _ in pairs:
+        (repeated if name in seen else seen).add(name)
+    repeating.repeated = frozenset(repeated)
+    return repeating
+
+
+_REPEATING_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant, object_pairs_hook=_object)
 
 
 def _is_too_deep(content: Json) -> bool:
@@ -87,7 +125,8 @@ def _read_request(item: Json) -> Request | InvalidRequest:
     if not isinstance(item, dict):
         raise _Unreadable
     identity = item.get("id")
-    if not _is_identity(identity):
+    repeated = item.repeated if isinstance(item, _Repeating) else frozenset[str]()
+    if not _is_identity(identity) or "id" in repeated:
         raise _Unreadable
     method, params, version = item.get("method"), item.get("params"), item.get("jsonrpc")
     if (
@@ -95,6 +134,7 @@ def _read_request(item: Json) -> Request | InvalidRequest:
         or not isinstance(params, list | dict | None)
         or version not in ("2.0", None)
         or not _FIELDS.issuperset(item)
+        or repeated
     ):
         return InvalidRequest(identity)
     return Request(method, params, identity, "id" not in item, version is not None)
