@@ -84,10 +84,27 @@ def test_a_pause_that_lasts_is_taken_back(house: House, training: Path) -> None:
     assert house.driver().stage == RunState.WAITING_FOR_MEMBERS
 
 
+def test_a_run_that_is_to_be_paused_is_not_resumed(house: House, base: WantedRun, training: Path) -> None:
+    """The pause stays, with a plan file too: a resumption is in no plan."""
+    house.cli.json("set-paused", *RUN)
+    training.write_text(training.read_text().replace('state = "running"', 'state = "paused"'))
+    plan = training.with_name("plan.json")
+    house.cli("plan", training, "-o", plan)
+    house.cli.clock = NoEnd(house, ends_after=15)
+    for file in (training, plan):
+        late = apply_file(house, file, "--wait", "10s", "--on-timeout", "resume")
+        assert late.code is ExitCode.NOT_REACHED
+        assert house.driver().account.pending_pause
+    house.cli.clock = EpochEnds(house)
+    assert [step["kind"] for step in apply_file(house, plan).data["steps"]] == ["wait", "update"]
+    assert house.driver().stage == RunState.PAUSED
+
+
 def test_a_pause_that_cannot_be_taken_back_either(house: House, training: Path) -> None:
     house.cli.clock = NoEnd(house)
     late = apply_file(house, training, "--wait", "8s", "--on-timeout", "resume")
     assert late.code is ExitCode.NOT_REACHED
+    assert "within 16s" in late.json["error"]["message"]
     assert house.driver().account.pending_pause
 
 

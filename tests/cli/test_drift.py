@@ -48,6 +48,7 @@ def test_a_run_as_written(house: House, file: Path) -> None:
 def test_a_run_that_does_not_exist(house: House, file: Path) -> None:
     outcome = drift(house, file, RUN_FILE)
     assert outcome.code is ExitCode.DIFFERS
+    assert "psyche-cli history" not in house.cli("drift", RUN_FILE).stdout
     first, second = outcome.json["data"]["files"]
     assert (first["as_written"], second["as_written"]) == (True, False)
     assert second["different"] == [{"key": "run", "run": None, "file": "my-run", "changed_by": None}]

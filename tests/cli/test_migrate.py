@@ -464,7 +464,7 @@ def test_the_rent_of_the_old_run_pays_for_the_new_one(place: Place, left: int, e
     assert wallet is not None
     bank.set_account(address_of(house.owner), Account(left, b"", wallet.owner))
     if not enough:
-        assert "too little for" in obstacles(place, "--treasurer-collateral-mint", mint)["wallet"]
+        assert "that a wallet must keep" in obstacles(place, "--treasurer-collateral-mint", mint)["wallet"]
         return
     plan = place.planned("--treasurer-collateral-mint", mint)
     place.apply().data  # noqa: B018

@@ -13,6 +13,8 @@ import pytest
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.run_files.lock import applying
+from psyche_cli.protocol.addresses import treasurer_run_address
+from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
 from psyche_cli.transport import Transport
@@ -72,7 +74,28 @@ def test_what_was_chosen_at_the_creation_cannot_change(house: House, base: Wante
 def test_a_run_without_treasurer_cannot_get_one(house: House, base: WantedRun, tmp_path: Path) -> None:
     house.run()
     join = WantedJoin()
-    assert "treasurer.mint" in obstacles(house, replace(base, join=join), tmp_path / "b.toml")
+    found = obstacles(house, replace(base, join=join), tmp_path / "b.toml")
+    assert [key for key in found if key.startswith("treasurer")] == ["treasurer"]
+
+
+def test_a_treasurer_index_that_is_taken(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """By another run, or only its vault, which anyone can create."""
+    assert base.treasurer is not None
+    mint = base.treasurer.mint
+    house.cli.json("create-run", "--run-id", "o", "--treasurer-collateral-mint", mint, "--treasurer-index", "7")
+    run = treasurer_run_address(8)
+    house.send(Instructions().create_associated_token_account(payer=address_of(house.owner), owner=run, mint=mint))
+    for index in (7, 8):
+        taken = replace(base, treasurer=WantedTreasurer(mint, index), funding=None)
+        assert "already exists" in obstacles(house, taken, tmp_path / f"{index}.toml")["treasurer.index"]
+
+
+def test_a_plan_is_no_run_file(house: House, base: WantedRun, tmp_path: Path) -> None:
+    path = plan_file(house, base, tmp_path)
+    for verb in ("plan", "drift"):
+        refused = house.cli(verb, path, "--output", "json")
+        assert (refused.code, refused.json["error"]["code"]) == (ExitCode.INTERNAL, "usage_error")
+        assert f"psyche-cli apply {path}" in refused.json["error"]["hint"]
 
 
 def test_another_wallet(house: House, base: WantedRun, tmp_path: Path) -> None:
@@ -111,7 +134,7 @@ def test_a_wallet_without_sol(house: House, base: WantedRun, tmp_path: Path) -> 
     poor = tmp_path / "poor.json"
     house.cli.json("keygen", "new", "-o", poor)
     plain = replace(base, treasurer=None, funding=None, join=WantedJoin(everyone=True))
-    assert "too little" in obstacles(house, plain, tmp_path / "a.toml", "-w", poor)["wallet"]
+    assert "that a wallet must keep" in obstacles(house, plain, tmp_path / "a.toml", "-w", poor)["wallet"]
 
 
 def test_a_run_that_has_finished(house: House, base: WantedRun, tmp_path: Path) -> None:
@@ -313,11 +336,16 @@ def test_the_limits_of_a_top_up(house: House, base: WantedRun, tmp_path: Path) -
     """At most 25 per apply, and 60 in all, of the 120 that ten epochs cost."""
     funding = WantedFunding(keep_epochs=10, max_per_top_up="25", max_in_all="60")
     file = write_declared_run(replace(base, funding=funding), tmp_path / "a.toml")
-    for held, paid in ((25, 25), (50, 25), (60, 10), (60, 0)):
+    for held, paid, warning in (
+        (25, 25, "max_per_top_up limits the transfer to 25: after it, the vault lacks 95"),
+        (50, 25, "max_per_top_up limits the transfer to 25: after it, the vault lacks 70"),
+        (60, 10, "max_in_all limits the transfer to 10: after it, the vault lacks 60"),
+        (60, 0, "max_in_all allows no transfer: the vault lacks 60"),
+    ):
         outcome = apply_file(house, file)
         assert vault_tokens(house) == held
         assert sum(one["label"] == "top up" for one in outcome.json["transactions"]) == (paid > 0)
-        assert "the vault lacks" in outcome.json["warnings"][-1]
+        assert warning in outcome.json["warnings"][-1]
     assert house.cli("plan", file).code is ExitCode.OK
 
 
@@ -355,8 +383,10 @@ def test_a_killed_top_up_is_not_paid_again(
     file = write_declared_run(run, tmp_path / "b.toml")
     for nth in (1, *range(1, then)):
         killed(house, "sendTransaction", "apply", file, "--yes", executes=executes, nth=nth)
-    assert apply_file(house, file).code is ExitCode.OK
+    applied = apply_file(house, file)
+    assert applied.code is ExitCode.OK
     assert vault_tokens(house) == 25
+    assert applied.json["warnings"][-1].startswith("The vault lacks 95, which")
 
 
 def test_a_plan_pays_no_more_than_it_says(house: House, base: WantedRun, tmp_path: Path) -> None:
@@ -382,6 +412,8 @@ def test_two_processes_do_not_apply_at_once(house: House, base: WantedRun, tmp_p
 
 
 def test_an_unusable_state_folder(house: House, base: WantedRun, tmp_path: Path) -> None:
+    long = apply_file(house, write_declared_run(base, tmp_path / "a.toml"), "--state-dir", tmp_path / ("x" * 300))
+    assert long.code is ExitCode.JOURNAL
     (tmp_path / "file").write_text("")
     refused = apply_file(house, write_declared_run(base, tmp_path / "a.toml"), "--state-dir", tmp_path / "file")
     assert refused.code is ExitCode.JOURNAL

@@ -25,9 +25,9 @@ def command(
     """
     from psyche_cli.operations.observe.authority_check import wallet_if_any
     from psyche_cli.operations.run_files.drift import find_drift
-    from psyche_cli.run_file.load import load_run_file
+    from psyche_cli.operations.run_files.given import read_run_file
 
-    wanted = [load_run_file(path) for path in files]
+    wanted = [read_run_file(path) for path in files]
     key = wallet_if_any(call.environment, wallet)
     folder = state_dir or call.environment.state_folder
     return lambda session: find_drift(session, wanted, wallet=key, state_folder=folder)

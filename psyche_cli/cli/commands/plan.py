@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import Argument, OutputFile, WalletAddress
+from psyche_cli.cli.options import Argument, WalletAddress, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
@@ -14,7 +14,15 @@ def command(
     call: Call,
     *,
     file: Annotated[Path, Argument(metavar="FILE", help="Run file (TOML).")],
-    output_file: OutputFile = None,
+    output_file: Annotated[
+        Path | None,
+        option(
+            "--output-file",
+            "-o",
+            metavar="FILE",
+            help="Also write the plan to this new file, for apply. An existing file is never overwritten.",
+        ),
+    ] = None,
     wallet: WalletAddress = None,
 ) -> Reading:
     """Show what would make a run match its run file.
@@ -24,9 +32,9 @@ def command(
     otherwise. With --output-file, writes the plan for apply. Sends nothing.
     """
     from psyche_cli.operations.observe.authority_check import wallet_if_any
+    from psyche_cli.operations.run_files.given import read_run_file
     from psyche_cli.operations.run_files.plan import plan_run
-    from psyche_cli.run_file.load import load_run_file
 
-    wanted = load_run_file(file)
+    wanted = read_run_file(file)
     key = wallet_if_any(call.environment, wallet)
     return lambda session: plan_run(session, wanted, wallet=key, output_file=output_file)

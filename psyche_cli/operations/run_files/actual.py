@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from solders.pubkey import Pubkey
@@ -41,8 +41,9 @@ class ActualRun:
     ``wallet`` is the key that would change it, with its ``lamports`` and its balance of the collateral, ``tokens``, in
     base units; None without a token account. ``join_authority`` is that of the run or, before it is created, the one
     that it would get, and ``authorizations`` are its authorizations by grantee: those that the file lists and, if the
-    file deactivates others, all. ``mint`` is that of a run to create with a treasurer, and ``held`` are the lamports at
-    the addresses of its instance, treasurer and vault, and ``taken`` those of the latter two that exist already.
+    file deactivates others, all. ``gifts`` are the lamports at the addresses of authorizations that do not exist.
+    ``mint`` is that of a run to create with a treasurer, ``held`` are the lamports at the addresses of its instance,
+    treasurer and vault, and ``taken`` those of the latter two that exist already.
     """
 
     run: Run | None
@@ -55,6 +56,11 @@ class ActualRun:
     mint: TokenMint | None
     held: tuple[int, ...]
     taken: tuple[Pubkey, ...] = ()
+    gifts: Mapping[Pubkey, int] = field(default_factory=dict)
+
+    def lamports_without(self, grantee: Pubkey) -> int:
+        """The lamports at the address of an authorization that does not exist."""
+        return self.gifts.get(grantee, 0)
 
     @property
     def is_recreated(self) -> bool:
@@ -133,6 +139,11 @@ def read_actual(
         mint=None if located or mint is None else decode_mint(_existing_mint(mint, of_run[-1])),
         held=() if located else _held(of_run, is_replaced=is_replaced),
         taken=() if located else tuple(raw.address for raw in of_run[1:3] if raw is not None and raw.is_taken),
+        gifts={
+            grantee: raw.lamports
+            for grantee, raw in zip(grantees, rest, strict=False)
+            if raw is not None and not raw.is_taken
+        },
     )
 
 

@@ -25,7 +25,6 @@ from psyche_cli.protocol.accounts.small_accounts import Authorization, Coordinat
 from psyche_cli.protocol.addresses import JOIN_SCOPE
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.solana.rent import Rent
 from psyche_cli.solana.sending.transaction import transaction_size
 
 ONE: Final = LAMPORTS_PER_SIGNATURE
@@ -62,9 +61,9 @@ def creation_rent(actual: ActualRun, *, with_treasurer: bool) -> int:
     return actual.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES) + sum(others) - actual.recovered
 
 
-def authorization_rent(rent: Rent) -> int:
-    """The rent of a new authorization."""
-    return rent.exempt_minimum(NEW_AUTHORIZATION_BYTES)
+def authorization_rent(actual: ActualRun, grantee: Pubkey) -> int:
+    """The rent of a new authorization. Lamports that its address holds already count toward it."""
+    return max(actual.rent.exempt_minimum(NEW_AUTHORIZATION_BYTES) - actual.lamports_without(grantee), 0)
 
 
 def update_transactions(change: Change, actual: ActualRun, *, with_treasurer: bool) -> int:
@@ -77,14 +76,23 @@ def update_transactions(change: Change, actual: ActualRun, *, with_treasurer: bo
 
 def delegation(actual: ActualRun, existing: Authorization | None, target: Sequence[Pubkey]) -> tuple[int, int]:
     """The number of transactions that change the delegates of the wallet's authorization, and the rent they lock."""
-    before = existing or Authorization(
-        _SOME[0], authorization_rent(actual.rent), 0, actual.wallet, actual.wallet, JOIN_SCOPE, True, (), 0
-    )
+    wallet = actual.wallet
+    locked = actual.lamports_without(wallet) + authorization_rent(actual, wallet)
+    before = existing or Authorization(_SOME[0], locked, 0, wallet, wallet, JOIN_SCOPE, True, (), 0)
     goal = delegate.wanted(before.delegates, clear=True, added=target)
-    steps = delegate.plan(_Composer(actual.wallet, Instructions(PUBLISHED)), before, goal)
-    size = NEW_AUTHORIZATION_BYTES + Pubkey.LENGTH * len(goal)
-    rent = actual.rent.exempt_minimum(size) - before.lamports if steps else 0
-    return len(steps), max(rent, 0) if len(goal) >= len(before.delegates) else rent
+    steps = delegate.plan(_Composer(wallet, Instructions(PUBLISHED)), before, goal)
+    held, size = before.lamports, _size_with(before.delegates)
+    for step in steps:
+        missing = actual.rent.exempt_minimum(_size_with(step.delegates)) - held
+        # An account that shrinks returns all but the minimum; one that grows gets what is missing.
+        held += missing if _size_with(step.delegates) < size else max(missing, 0) * (_size_with(step.delegates) > size)
+        size = _size_with(step.delegates)
+    return len(steps), held - before.lamports
+
+
+def _size_with(delegates: Sequence[Pubkey]) -> int:
+    """The size of an authorization with these delegates."""
+    return NEW_AUTHORIZATION_BYTES + Pubkey.LENGTH * len(delegates)
 
 
 def _run_to_create(wallet: Pubkey, *, with_treasurer: bool) -> Run:

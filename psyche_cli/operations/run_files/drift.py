@@ -47,7 +47,8 @@ def find_drift(
         values = [DriftedValue(one.key, one.before, one.after, authors.get(one.key)) for one in changes]
         decimals = 0 if actual is None else actual.decimals
         found.append(DriftedFile(str(wanted.source), wanted.run_id, not changes, known, tuple(values)))
-        lines += _lines(found[-1], decimals)
+        hint = session.given.command("history", run_id=wanted.run_id) if actual is not None and not known else ""
+        lines += _lines(found[-1], decimals, hint)
     drifted = sum(not one.as_written for one in found)
     return OperationResult(
         summary=_summary(len(found), drifted),
@@ -96,7 +97,8 @@ def _summary(files: int, drifted: int) -> str:
     return f"{drifted} of {files} runs {'differs from its file' if drifted == 1 else 'differ from their files'}."
 
 
-def _lines(file: DriftedFile, decimals: int) -> Iterator[str]:
+def _lines(file: DriftedFile, decimals: int, hint: str) -> Iterator[str]:
+    """The values of a file that differ. ``hint`` is the command that reads the history of the run."""
     if file.as_written:
         yield f"{file.path}: run {file.run_id} matches."
         return
@@ -109,5 +111,5 @@ def _lines(file: DriftedFile, decimals: int) -> Iterator[str]:
             role = f" ({author.role})" if author.role else ""
             when = "" if author.time is None else f", {time_text(author.time)}"
             yield f"    changed by {author.by}{role} in transaction {author.signature}{when}"
-    if not file.has_history:
-        yield f"  To see who changed it, read the history of the run: psyche-cli history --run-id {file.run_id}"
+    if hint:
+        yield f"  To see who changed it, read the history of the run: {hint}"

@@ -21,12 +21,16 @@ class TopUp(NamedTuple):
     limit: str
     held: int
 
-    def warning(self, decimals: int) -> str:
-        """What the vault lacks after the transfer; empty if nothing."""
-        if self.missing == self.amount:
+    def warning(self, paid: int, decimals: int) -> str:
+        """What the vault lacks after a transfer of ``paid`` base units, at most the amount; empty if nothing."""
+        lacks = format_amount(self.missing - paid, decimals)
+        if paid < self.amount:
+            return f"The vault lacks {lacks}, which the plan or an earlier attempt does not allow to transfer now."
+        if self.missing == paid:
             return ""
-        lacks = format_amount(self.missing - self.amount, decimals)
-        most = format_amount(self.amount, decimals)
+        if paid == 0:
+            return f"funding.{self.limit} allows no transfer: the vault lacks {lacks}."
+        most = format_amount(paid, decimals)
         return f"funding.{self.limit} limits the transfer to {most}: after it, the vault lacks {lacks}."
 
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from psyche_cli.errors import UsageError
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan, is_plan, read_plan
 from psyche_cli.run_file.load import parse_run_file, read_run_text
 from psyche_cli.run_file.wanted import WantedRun
+
+
+def read_run_file(path: Path) -> WantedRun:
+    """The run that a run file describes. Raises ConfigurationError; UsageError for a plan."""
+    text = read_run_text(path)
+    if is_plan(text) and '"run_file"' in text:
+        raise UsageError(
+            f"{path} is a plan, not a run file.",
+            hint=f"To carry it out: psyche-cli apply {shlex.quote(str(path))}",
+            path=str(path),
+        )
+    return parse_run_file(text, path)
 
 
 def read_given(path: Path) -> tuple[WantedRun, ReviewedPlan | None]:

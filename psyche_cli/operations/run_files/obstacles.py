@@ -28,10 +28,14 @@ def obstacles_of(
 
 
 def _of_creation(values: Mapping[str, Value]) -> Iterator[ObstacleData]:
-    for key in ("join.authority", "treasurer.mint", "treasurer.index"):
+    keys = ["join.authority", "treasurer.mint", "treasurer.index"]
+    if "treasurer.mint" in values and values["treasurer.mint"].now is None:
+        yield ObstacleData("treasurer", "the run has none, and only gets one when it is created")
+        del keys[1:]
+    for key in keys:
         if key in values and values[key].differs:
-            now = "none" if values[key].now is None else values[key].now
-            yield ObstacleData(key, f"it is {now}, which is chosen when a run is created and cannot be changed")
+            message = f"it is {values[key].now}, which is chosen when a run is created and cannot be changed"
+            yield ObstacleData(key, message)
 
 
 def _of_taken_addresses(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
@@ -96,11 +100,13 @@ def _of_start(wanted: WantedRun, actual: ActualRun) -> Iterator[ObstacleData]:
 def _of_money(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
     """Payments that the wallet cannot make. They are checked in the order in which they are made."""
     payments = [payment for step in steps for payment in (step.fee_lamports, step.rent_lamports) if payment != 0]
-    if first_short_balance(actual.lamports, payments, actual.rent.exempt_minimum(0)) is not None:
+    kept, paid = actual.rent.exempt_minimum(0), sum(payment for payment in payments if payment > 0)
+    if first_short_balance(actual.lamports, payments, kept) is not None:
         yield ObstacleData(
             "wallet",
-            f"the wallet {actual.wallet} holds {format_sol(actual.lamports)} SOL, too little for "
-            f"{format_sol(sum(payments))} SOL of rent and fees",
+            f"the wallet {actual.wallet} holds {format_sol(actual.lamports)} SOL, less than "
+            f"{format_sol(paid + kept)} SOL: {format_sol(paid)} SOL of rent and fees, and "
+            f"{format_sol(kept)} SOL that a wallet must keep",
         )
     needed = sum(step.collateral or 0 for step in steps)
     if needed > (actual.tokens or 0):

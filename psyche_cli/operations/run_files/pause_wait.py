@@ -65,6 +65,7 @@ def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int
                 + ("it was resumed without the change." if resumes else f"it is {run.account.run_state.text}."),
                 "Use a longer --wait.",
             )
+        waited = format_duration(2 * wait.seconds)
     raise _not_reached(
         run,
         f"The pause of run {run_id!r} did not take effect within {waited}: it is {run.account.run_state.text}.",

@@ -33,6 +33,8 @@ def perform(
 ) -> tuple[Receipt, ...]:
     """Do a step that is due in a run. Returns the receipts of its transactions. Raises the errors of its operation."""
     if step.kind == "wait":
+        if wanted.state != "running":
+            wait = wait._replace(on_timeout="leave")  # the way back must not start a run that is to be paused
         wait_until_paused(session, wanted.run_id, _index(wanted, actual), wait)
         return ()
     return _OPERATIONS[step.kind](session, wanted, actual, step).transactions

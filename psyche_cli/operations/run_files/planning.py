@@ -70,7 +70,7 @@ def make_plan(
         *_around(wanted, actual, update),
     )
     obstacles = tuple(obstacles_of(wanted, actual, values, steps))
-    warning = top_up.warning(actual.decimals) if top_up else ""
+    warning = top_up.warning(paid, actual.decimals) if top_up else ""
     notes = [problem.message for problem in wanted.warnings]
     return Plan(steps, obstacles, (*notes, *([warning] if warning else [])), values)
 
@@ -133,7 +133,7 @@ def _authorizations(actual: ActualRun, values: Mapping[str, Value]) -> Iterator[
             title = f"Change the delegates of {who}"
             yield step_of("delegate", title, changes, subject=grantee, transactions=count, rent=rent)
         elif value.wanted:
-            rent = 0 if existing else costs.authorization_rent(actual.rent)
+            rent = 0 if existing else costs.authorization_rent(actual, grantee)
             yield step_of("authorize", f"Authorize {who} to join", changes, subject=grantee, rent=rent)
         else:
             title = f"Deactivate the join authorization for {who}"

@@ -14,8 +14,9 @@ from psyche_cli.operations.run_files.payloads import StepData
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan
 from psyche_cli.operations.run_files.values import Value
 
-_HINT: Final = "Nothing more was sent. Make a new plan: psyche-cli plan FILE"
+_HINT: Final = "Make a new plan: psyche-cli plan FILE"
 _MOST_NAMED: Final = 3
+_NAMED_FIRST: Final = ("run", "main_authority", "state")
 _STATES: Final = {
     "create": ("unstarted",),
     "recreate": ("unstarted",),
@@ -39,6 +40,9 @@ def refuse_stale(reviewed: ReviewedPlan, actual: ActualRun, values: Mapping[str,
 
 def stale(run_id: str, moved: Sequence[MovedValue]) -> StalePlan:
     """The error for a run that is not as it was when the plan was made."""
+    moved = sorted(
+        moved, key=lambda one: _NAMED_FIRST.index(one["key"]) if one["key"] in _NAMED_FIRST else len(moved) + 3
+    )
     named = [f"{one['key']} was {shown(one['planned'])} and is {shown(one['now'])}" for one in moved[:_MOST_NAMED]]
     more = len(moved) - len(named)
     listed = "; ".join(named) + (f"; and {more} more" if more > 0 else "")

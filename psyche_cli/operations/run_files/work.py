@@ -95,7 +95,7 @@ class Work:
                     self._plan_again(step, refusal)
             except PsycheError as error:
                 if not isinstance(error, NotReached):
-                    error.hint = f"{error.hint} To continue: {self._applying.again}".strip()
+                    error.hint = _continued(error.hint, self._applying.again)
                 raise
         return any(step.kind == "top-up" for step in target.plan(actual).steps)
 
@@ -183,13 +183,21 @@ def refuse_obstacles(run_id: str, plan: Plan) -> None:
         listed = "; ".join(f"{one.key}: {one.message}" for one in plan.obstacles)
         raise Refused(
             f"Run {run_id!r} cannot be made to match its file: {listed}.",
-            hint="Nothing more was sent. Change the file, or remove these keys from it.",
+            hint="Change the file, or remove these keys from it.",
         )
 
 
 def _key(step: StepData | DoneStep) -> tuple[str, str | None]:
     """What identifies a step in a plan."""
     return step.kind, step.subject
+
+
+def _continued(hint: str, command: str) -> str:
+    """A hint with the command that continues."""
+    if not hint:
+        return f"To continue: {command}"
+    # A command at the end of the hint must not look longer than it is.
+    return f"{hint} To continue: {command}" if hint.endswith(".") else f"{hint}; to continue: {command}"
 
 
 def _documents(plan: Plan) -> list[Any]:

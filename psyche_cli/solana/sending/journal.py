@@ -200,9 +200,9 @@ class Journal:
 
     def forget_settled(self, before: int) -> int:
         """Remove the settled records from before this time, in seconds since 1970; returns their number."""
-        if self._connection is None and not self.path.exists():
-            return 0
         with self._errors("written"):
+            if self._connection is None and not self.path.exists():
+                return 0
             older = "DELETE FROM transactions WHERE state != 'unsettled' AND recorded_at < ?"
             return self._open().execute(older, (before,)).rowcount
 
@@ -215,9 +215,9 @@ class Journal:
     # --- the file -----------------------------------------------------------------------------------------------
 
     def _select(self, condition: str, values: Sequence[Any]) -> list[JournalEntry]:
-        if self._connection is None and not self.path.exists():
-            return []
         with self._errors("read"):
+            if self._connection is None and not self.path.exists():
+                return []
             columns = ", ".join(_FIELDS)
             rows = self._open().execute(f"SELECT {columns} FROM transactions {condition}", values).fetchall()
             return [_entry(row) for row in rows]

@@ -26,8 +26,8 @@ def command(
 ) -> Reading:
     """Print the configuration of a run as TOML, or write it to a new file.
 
-    The file is valid for config check, and update-config with this file changes nothing. With --full, it is a run file,
-    which applied changes nothing. Does not need a wallet.
+    The file is valid for config check, and update-config with this file changes nothing. With --full, it is a run file;
+    applying it changes nothing. Does not need a wallet.
     """
     from psyche_cli.operations.config.dump import dump_config
     from psyche_cli.operations.run_files.dump import dump_run_file
