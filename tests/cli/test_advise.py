@@ -11,7 +11,7 @@ import pytest
 from psyche_cli.errors import ExitCode
 from psyche_cli.members.crowd import Habits
 from psyche_cli.protocol.run_states import RunState
-from tests.cli.conftest import House
+from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import Chain, CommandLine, Outcome
 from tests.cli.test_layouts import lay_out
 from tests.history.endpoints import Altered
@@ -421,3 +421,52 @@ def test_refused_options(played: House, tmp_path: Path) -> None:
         ExitCode.CONFIGURATION,
         f"The run file {file} has no configuration.",
     )
+
+
+# --- simulations --------------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_and_a_run_file_are_simulated(offline: CommandLine, tmp_path: Path) -> None:
+    """Offline, with the same advice for both; what is not given is listed as assumed."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "config.toml").write_bytes(MINIMAL.read_bytes())
+    run_file = tmp_path / "run.toml"
+    run_file.write_text('version = 1\nrun_id = "test"\nconfiguration = "own/config.toml"\n')
+    words = ("--clients", 3, "--train-seconds", 30, "--warmup-seconds", 2)
+    found = [offline.json("advise", "--config", path, *words) for path in (folder / "config.toml", run_file)]
+    assert changes(found[0]) == changes(found[1]) == {"config.max_round_train_time": 47, "config.warmup_time": 5}
+    for data in found:
+        assert (data["source"], data["run_id"], data["file"]) == ("simulation", None, str(folder / "config.toml"))
+        assert data["assumptions"] == ["3 members", "rounds of 30 s", "warmups of 2 s", "someone ticks every second"]
+        [whole, _] = data["effects"]
+        assert (whole["before"]["epochs_ended_early"], whole["after"]["epochs_ended_early"]) == (12, 0)
+    bare = offline.json("advise", "--config", run_file)
+    assert bare["assumptions"][0] == "1 member, which is init_min_clients; change it with --clients"
+    assert bare["assumptions"][1].startswith("rounds of 10 s, the slowest")
+    assert (verdict(bare, "max_round_train_time"), verdict(bare, "warmup_time")) == (("unknown", None),) * 2
+    assert offline("advise", "--config", run_file, variables={"RUN_ID": "other"}).code is ExitCode.OK
+
+
+def test_members_that_stop_in_a_simulation(offline: CommandLine, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    text = MINIMAL.read_text().replace("\nmin_clients = 1", "\nmin_clients = 3")
+    config.write_text(text.replace("init_min_clients = 1", "init_min_clients = 5"))
+    data = offline.json("advise", "--config", config, "--clients", 5, "--drop", "1@40", "--drop", "1@80")
+    assert "1 member stops at step 40" in data["assumptions"]
+    assert verdict(data, "init_min_clients") == ("change", 4)
+    assert "The run waits forever for 5 members; 4 have joined." in setting(data, "init_min_clients")["reason"]
+
+
+def test_refused_simulations(offline: CommandLine, tmp_path: Path) -> None:
+    for words, code in (
+        (("--config", tmp_path / "missing.toml"), ExitCode.CONFIGURATION),
+        (("--config", MINIMAL, "--drop", "9@2", "--clients", 2), ExitCode.USAGE),
+        (("--config", MINIMAL, "--join", "x"), ExitCode.USAGE),
+        (("--config", MINIMAL, "--no-sync"), ExitCode.USAGE),
+    ):
+        assert offline("advise", *words).code is code, words
+    wide = tmp_path / "wide.toml"
+    wide.write_bytes(MINIMAL.read_text().encode("utf-16"))
+    outcome = offline("advise", "--config", wide)
+    assert (outcome.code, "UTF-16" in outcome.stderr) == (ExitCode.CONFIGURATION, True)

@@ -115,7 +115,10 @@ def command(
     if config is not None and "run_id" not in call.typed:
         run_id = None  # the command line takes precedence over the environment
     if (run_id is None) == (config is None):
-        raise UsageError("Specify either --run-id or --config.")
+        raise UsageError(
+            "Specify either --run-id or --config.",
+            hint="--run-id reads the history of a run; --config simulates a configuration.",
+        )
     for name in _OF_SIMULATION if config is None else _OF_RUN:
         if name in call.typed:
             flag, other = f"--{name.replace('_', '-')}", "--config" if config is None else "--run-id"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from psyche_cli.model.simulation.behavior import Behavior, Change
 from psyche_cli.operations.advise.facts import Facts, Spread, median
 from psyche_cli.operations.advise.simulated import Course, Pace, predicted
+from psyche_cli.operations.status.diagnosis.finding import counted
 
 
 class Scenario(NamedTuple):
@@ -43,10 +44,11 @@ def observed_scenarios(facts: Facts) -> Iterator[Scenario]:
     spread = Spread.of(last) if last else None
     pace = Behavior(None if spread is None else spread.median, warmup)
     shown = "the full time" if spread is None else f"{spread.median} s"
-    yield Scenario(f"{clients} members, rounds of {shown} (median)", Pace(clients, pace))
+    members = counted(clients, "member")
+    yield Scenario(f"{members}, rounds of {shown} (median)", Pace(clients, pace))
     if spread is not None and spread.p95 > spread.median:
         slow = Behavior(spread.p95, warmup)
-        yield Scenario(f"{clients} members, rounds of {spread.p95} s (95th percentile)", Pace(clients, slow))
+        yield Scenario(f"{members}, rounds of {spread.p95} s (95th percentile)", Pace(clients, slow))
     if clients > 1:
         yield one_stops(Pace(clients, pace))
 

@@ -16,6 +16,7 @@ from psyche_cli.operations.advise.result import Ground, advice_result
 from psyche_cli.operations.advise.simulated import Pace, facts_of
 from psyche_cli.operations.advise.target import Target
 from psyche_cli.operations.simulation.arguments import Arguments, check_members
+from psyche_cli.operations.status.diagnosis.finding import counted
 from psyche_cli.results import OperationResult
 
 _NOT_SIMULATED: Final = {
@@ -43,7 +44,10 @@ def advise_on_file(
             raise UsageError(f"{option} {seconds} is too long.", hint=f"Use at most {U32_MAX // 2}.")
     facts = facts_of(target.config, target.model, pace)
     verdicts = advise(facts, not_known=_not_known(arguments))
-    scenarios = [Scenario(f"{clients} members as assumed", pace), *([one_stops(pace)] if clients > 1 else [])]
+    scenarios = [
+        Scenario(f"{counted(clients, 'member')} as assumed", pace),
+        *([one_stops(pace)] if clients > 1 else []),
+    ]
     ground = Ground(
         name=str(target.given), facts=facts, scenarios=scenarios, assumptions=tuple(_assumptions(arguments, target))
     )
@@ -64,9 +68,9 @@ def _not_known(arguments: Arguments) -> dict[str, str]:
 def _assumptions(arguments: Arguments, target: Target) -> Iterator[str]:
     clients, config = arguments.clients, target.config
     if clients is None:
-        yield f"{config['init_min_clients']} members, which is init_min_clients; change it with --clients"
+        yield f"{counted(config['init_min_clients'], 'member')}, which is init_min_clients; change it with --clients"
     else:
-        yield f"{clients} members"
+        yield counted(clients, "member")
     if arguments.train_seconds is None:
         yield f"rounds of {config['max_round_train_time']} s, the slowest; change it with --train-seconds"
     else:
@@ -79,4 +83,4 @@ def _assumptions(arguments: Arguments, target: Target) -> Iterator[str]:
     for verb, given in (("stop", arguments.dropping), ("come", arguments.joining)):
         for text in given:
             count, _, step = text.partition("@")
-            yield f"{count} members {verb} at step {step}"
+            yield f"{counted(int(count), 'member')} {verb}{'s' if int(count) == 1 else ''} at step {step}"

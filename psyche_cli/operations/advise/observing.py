@@ -107,7 +107,8 @@ class Observer:
         self.last = after
         if before is None or one.event.effects.get("outcome") != DONE:
             return
-        if _settings_of(before) != _settings_of(after):
+        is_same = before.config is after.config and before.model is after.model
+        if not is_same and _settings_of(before) != _settings_of(after):
             self.changes += any(before.config.values())
             self._begin()
         if one.event.program == "coordinator":

@@ -11,13 +11,14 @@ from psyche_cli.history.records import Incarnation
 from psyche_cli.history.states import RunStates
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.new_files import require_new_file
-from psyche_cli.operations.advise.advice import advise
+from psyche_cli.operations.advise.advice import advise, with_advice
 from psyche_cli.operations.advise.effects import observed_scenarios
 from psyche_cli.operations.advise.facts import Facts
 from psyche_cli.operations.advise.observing import Observer
 from psyche_cli.operations.advise.payloads import AdviceOnSettings
 from psyche_cli.operations.advise.result import Ground, advice_result
 from psyche_cli.operations.advise.target import Target
+from psyche_cli.operations.advise.verdict import Verdict
 from psyche_cli.operations.authorizations.read import join_filters
 from psyche_cli.operations.history.sync import RunHistory, no_history, open_history, sync_history
 from psyche_cli.operations.run_files.dump import run_file_text
@@ -85,7 +86,8 @@ def advise_on_run(session: Session, request: Request) -> OperationResult[AdviceO
         facts = Facts(seen.state.config, seen.state.model)
         warnings += ("The configuration has changed since the latest facts, so there are none.",)
     target = request.target or _dumped(session, request.run_id, seen, last)
-    warnings += tuple(_differences(target, facts))
+    verdicts = advise(facts)
+    warnings += tuple(_differences(target, facts, verdicts))
     ground = Ground(
         name=f"Run {request.run_id}",
         facts=facts,
@@ -96,7 +98,7 @@ def advise_on_run(session: Session, request: Request) -> OperationResult[AdviceO
         gaps=story.gaps,
         warnings=warnings,
     )
-    return advice_result(ground, advise(facts), target, request.output_file)
+    return advice_result(ground, verdicts, target, request.output_file)
 
 
 def _read(session: Session, run: RunHistory, request: Request) -> _Story:
@@ -172,9 +174,10 @@ def _warnings(story: _Story) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _differences(target: Target, facts: Facts) -> list[str]:
-    """A warning if the file has another configuration than that of the facts."""
-    keys = [key for key in facts.config if target.config[key] != facts.config[key]]
+def _differences(target: Target, facts: Facts, verdicts: Sequence[Verdict]) -> list[str]:
+    """A warning if the file has values that are neither those of the run nor the advised ones."""
+    advised = with_advice(facts.config, verdicts)
+    keys = [key for key, value in facts.config.items() if target.config[key] not in (value, advised[key])]
     if not keys:
         return []
     named = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")

@@ -16,7 +16,7 @@ from psyche_cli.run_config.edit import with_numbers
 from psyche_cli.run_config.load import parse_run_config
 from psyche_cli.run_config.rules import check_run
 from psyche_cli.run_config.source import one_problem, read_source
-from psyche_cli.run_file.load import parse_run_file
+from psyche_cli.run_file.load import parse_run_file, read_run_text
 from psyche_cli.suggestions import shell_word
 
 
@@ -73,6 +73,7 @@ def target_of_run_file(path: Path) -> Target:
     """
     import tomli
 
+    read_run_text(path)  # reports what is wrong with the file
     text = _exact_text(path)
     wanted = parse_run_file(_plain(text), path)
     if wanted.config is None or wanted.model is None:
@@ -91,6 +92,7 @@ def target_of_file(path: Path) -> Target:
     """The configuration of a run file or of a run configuration. Raises ConfigurationError."""
     import tomli
 
+    read_source(path)
     text = _exact_text(path)
     try:
         is_run_file = not {"version", "run_id"}.isdisjoint(tomli.loads(_plain(text)))
@@ -103,8 +105,7 @@ def target_of_file(path: Path) -> Target:
 
 
 def _exact_text(path: Path) -> str:
-    """The text of a UTF-8 file with its line endings and its byte order mark. Raises ConfigurationError."""
-    read_source(path)  # reports what is wrong with the file
+    """The text of a readable UTF-8 file with its line endings and its byte order mark. Raises ConfigurationError."""
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         message = f"{path} is UTF-16, which patch cannot change."

@@ -21,8 +21,9 @@ def summary_of(data: AdviceOnSettings, name: str) -> str:
     """The advice in one sentence."""
     changes = sum(one.verdict == "change" for one in data.settings)
     facts = f"{counted(data.rounds, 'round')} in {counted(data.epochs, 'epoch')}"
+    facts = f"a simulation of {facts}" if data.source == "simulation" else facts
     if changes == 0:
-        return f"{name}: nothing should change, as far as {facts} show."
+        return f"{name}: nothing should change, according to {facts}."
     return f"{name}: {counted(changes, 'setting')} should change, according to {facts}."
 
 
