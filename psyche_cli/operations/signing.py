@@ -57,7 +57,7 @@ class SigningSession(Session):
     ``clock`` is for commands that wait between transactions. ``outlet`` takes the transactions. ``ask`` requests
     confirmation of an irreversible action. ``earlier`` is the receipt of an interrupted attempt of the same request
     that has landed since, or None. A payment that has one must not be made again. ``settled`` are all such receipts, of
-    a request with several transactions.
+    a request with several transactions. ``warn`` receives a line that is shown even with ``--quiet``.
     """
 
     is_for_writing = True
@@ -80,6 +80,7 @@ class SigningSession(Session):
         is_limited: bool = False,
         settled: tuple[Receipt, ...] = (),
         recorder: Recorder | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(rpc, programs, notify, given)
         self.wallet = wallet
@@ -94,6 +95,7 @@ class SigningSession(Session):
         self.settled = settled
         self.earlier = settled[-1] if settled else None
         self.recorder = recorder
+        self.warn = warn
 
     @property
     def authority(self) -> Pubkey:
@@ -306,4 +308,5 @@ def one_write(
             is_limited=elsewhere.blockhash is not None or elsewhere.nonce is not None,
             settled=settled,
             recorder=recorder,
+            warn=warn,
         )

@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from solders.account import Account
+from solders.signature import Signature
 
-from psyche_cli.errors import ExitCode, Unreachable
+from psyche_cli.errors import ExitCode
 from psyche_cli.limits import U64_MAX
 from psyche_cli.operations.rewards.collateral import Obligations
 from psyche_cli.operations.schedule.acts import DAY, Acts, acts_file
+from psyche_cli.operations.schedule.outcomes import LANDING_SECONDS
 from psyche_cli.operations.schedule.transfer import Limits, Money
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.transport import Transport
 from tests.cli.conftest import House
+from tests.cli.harness import address_of
 from tests.cli.killing import killed
 from tests.cli.test_refusals import refused
 from tests.cli.test_tick import warp
@@ -139,7 +142,7 @@ def test_the_rest_of_a_wallet_is_transferred_and_an_empty_one_is_an_error(paying
     ample = ("schedule", "top-up", *RUN, "--keep-epochs", "1", "--max", "9999999", "--per-day", "9999999")
     assert amounts(paying.cli.json(*ample)) == [1_000_000 * TOKEN]
     message = refused(paying, ExitCode.REFUSED, *ample)
-    assert message.startswith("The wallet holds 0 of the collateral token")
+    assert "holds 0 of the collateral token" in message
 
 
 @pytest.mark.parametrize(
@@ -216,36 +219,53 @@ def test_a_kill_at_any_request_exceeds_no_limit(paying: House) -> None:
     assert number >= 10
 
 
-def test_a_payment_in_doubt_counts(paying: House) -> None:
-    """The process was killed between the record of the act and that of its transaction, or the journal was removed."""
-    genesis = str(paying.chain.rpc.genesis_hash())
+def test_a_payment_that_nobody_knows_counts_but_is_not_reported_as_made(paying: House) -> None:
+    """The process was killed between the record of the act and that of its transaction."""
+    signature = str(Signature.new_unique())
     with acts_file(folder_of(paying)) as file:
-        Acts(file, genesis, "test", "top-up").begin(
+        Acts(file, str(paying.chain.rpc.genesis_hash()), "test", "top-up").begin(
             subject="",
             amount=40 * TOKEN,
             reason="killed",
-            signature="5" * 88,
-            cluster_time=0,
+            signature=signature,
+            cluster_time=paying.driver().now,
             is_allowed=lambda _: True,
         )
-    data = paying.cli.json(*TOP_UP)
-    assert [act["reason"] for act in data["acts"]] == ["killed (by an interrupted attempt)"]
-    assert [amounts(paying.cli.json(*TOP_UP)) for _ in range(2)] == [[5 * TOKEN], []]
+    early = paying.cli.json(*TOP_UP)
+    assert (early["outcome"], early["acts"]) == ("waiting", [])
+    assert early["waits_for"] == f"an earlier transfer to land or to expire ({signature})"
+    warp(paying, LANDING_SECONDS)
+    later = paying.cli(*TOP_UP, "--output", "json")
+    assert amounts(later.data) == [5 * TOKEN]
+    doubt = "An interrupted transfer of 40 counts for --per-day for 24 hours, because nobody knows its outcome: "
+    assert f"{doubt}{signature}." in later.json["warnings"]
+    assert amounts(paying.cli.json(*TOP_UP)) == []
     warp(paying, DAY)
     assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
+
+
+def test_a_payment_is_found_on_the_cluster_if_the_journal_is_lost(paying: House) -> None:
+    killed(paying, "sendTransaction", *TOP_UP, executes=True)
+    (folder_of(paying) / "transactions.sqlite3").unlink()
+    data = paying.cli.json(*TOP_UP)
+    assert amounts(data) == [20 * TOKEN]
+    assert data["acts"][0]["reason"].endswith("(by an interrupted attempt)")
+    assert vault(paying) == 20 * TOKEN
 
 
 def test_a_forgotten_payment_counts_and_an_expired_one_does_not(paying: House) -> None:
     killed(paying, "sendTransaction", *TOP_UP, executes=False)
     [record] = paying.cli.json("tx", "list")["transactions"]
     assert paying.cli("tx", "forget", record["signature"], "--yes").code is ExitCode.OK
+    assert "an earlier transfer to land or to expire" in paying.cli.json(*TOP_UP)["waits_for"]
+    warp(paying, LANDING_SECONDS)
     assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
-    assert vault(paying) == 0
+    assert vault(paying) == 20 * TOKEN
     killed(paying, "sendTransaction", *TOP_UP, executes=False)
     paying.cli.json("localnet", "warp", "--slots", "400")
     cli = replace(paying.cli, clock=Jumping(chance=random.Random(1)))  # it need not wait for the verdict
     found = [amounts(cli.json(*TOP_UP)) for _ in range(3)]
-    assert found == [[20 * TOKEN], [5 * TOKEN], []], "the expired one was never transferred"
+    assert found == [[5 * TOKEN], [], []], "the expired one was never transferred, and the forgotten one counts"
     assert vault(paying) == 25 * TOKEN
 
 
@@ -280,6 +300,23 @@ def test_no_money_leads_to_a_transfer_above_a_limit(
     assert left == 0 or after.wallet == 0 or most < money.missing(limits), "another one only because of --max"
     missing = after.missing(limits) > 0
     assert missing == any(line.startswith("The vault holds") for line in after.warnings(limits))
+
+
+# --- fees -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [TOP_UP, (*PAUSE, "epoch:9"), TICK])
+def test_it_warns_before_the_fees_cannot_be_paid(paying: House, words: tuple[str, ...]) -> None:
+    assert not any("SOL" in line for line in paying.cli(*words, "--output", "json").json["warnings"])
+    bank, owner = paying.chain.dispatcher.context.bank, address_of(paying.owner)
+    account = bank.accounts.get(owner)
+    assert account is not None
+    bank.set_account(owner, Account(890_880 + 9 * 5000 + 4999, b"", account.owner))
+    warnings = paying.cli(*words, "--output", "json").json["warnings"]
+    expected = (
+        f"The wallet {owner} holds 0.000940879 SOL, enough for the fees of 9 more transactions. Send more SOL to it."
+    )
+    assert expected in warnings
 
 
 # --- pause ------------------------------------------------------------------------------------------------------------
@@ -330,11 +367,34 @@ def test_only_the_owner_schedules_a_pause(waiting_run: RunDriver, still_house: H
     refused(still_house, ExitCode.REFUSED, *PAUSE, "epoch:9", "-w", still_house.stranger)
 
 
-@pytest.mark.parametrize("at", ["500", "step:", "step:-1", "step:4294967296", "epoch:65536", "soon", "99999999999"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "500",
+        "step:",
+        "step: 5",
+        "Step:5",
+        "step:-1",
+        "step:4294967296",
+        "epoch:65536",
+        "soon",
+        "99999999999",
+        "2000-12-31",
+    ],
+)
 def test_a_moment_that_never_comes_is_refused(house: House, at: str) -> None:
     outcome = house.cli(*PAUSE, at)
     assert outcome.code is ExitCode.USAGE
-    assert "--at" in outcome.stderr
+    assert f"--at {at!r} is neither a step" in outcome.stderr or f"--at {at} never comes" in outcome.stderr
+
+
+def test_a_time_may_have_an_offset_and_may_have_passed(waiting_run: RunDriver, still_house: House) -> None:
+    """Two forms of one time are the same moment."""
+    first = still_house.cli.json(*PAUSE, "2026-11-27T10:00:00+02:00")
+    assert first["acts"][0]["reason"] == "the run had reached 2026-11-27T08:00:00Z"
+    still_house.cli.json("set-paused", *RUN, "--resume")
+    assert still_house.cli.json(*PAUSE, "2026-11-27T08:00:00Z")["outcome"] == "ended"
+    assert waiting_run.stage == RunState.WAITING_FOR_MEMBERS
 
 
 # --- tick -------------------------------------------------------------------------------------------------------------
@@ -354,52 +414,3 @@ def test_a_tick_is_sent_when_it_is_due(waiting_run: RunDriver, still_house: Hous
     assert (data["outcome"], data["state"], len(data["acts"])) == ("done", "Warmup", 1)
     status = still_house.cli.json("tx", "status", data["acts"][0]["signature"])
     assert status["record"]["reason"] == "a tick was due, and no member had sent it"
-
-
-# --- following --------------------------------------------------------------------------------------------------------
-
-
-def test_a_followed_pause_ends_when_it_has_paused(waiting_run: RunDriver, still_house: House) -> None:
-    clock = Jumping(lambda seconds: waiting_run.wait(round(seconds)), chance=random.Random(1))
-    cli = replace(still_house.cli, clock=clock)
-    outcome = cli(*PAUSE, str(waiting_run.now + 100), "--follow", "--interval", "30s", "--output", "json")
-    assert (outcome.data["checks"], outcome.data["state"]) == (5, "Paused")
-    assert outcome.stderr.count("Waiting for ") == 4
-
-
-def test_a_followed_top_up_outlives_a_lost_connection_and_keeps_the_limit(paying: House, random_seed: int) -> None:
-    """It follows for three days, and ends when the run is Finished and everything owed is in the vault."""
-    broken = [False]
-    checks = [0]
-
-    class Failing:
-        def __init__(self, inner: Transport) -> None:
-            self.inner, self.label = inner, inner.label
-
-        def send(self, body: bytes, *, timeout: float) -> bytes:
-            if broken[0]:
-                raise Unreachable("The endpoint cannot be reached.")
-            return self.inner.send(body, timeout=timeout)
-
-        def close(self) -> None:
-            self.inner.close()
-
-    def sleep(seconds: float) -> None:
-        if seconds < 3600:
-            return  # between attempts of a request
-        checks[0] += 1
-        broken[0] = False
-        warp(paying, seconds)
-        broken[0] = checks[0] % 5 == 0
-        if checks[0] == 72:
-            paying.enter(RunState.FINISHED)
-            broken[0] = False
-
-    clock = Jumping(sleep, chance=random.Random(random_seed))
-    cli = replace(paying.cli, clock=clock, open_transport=lambda url: Failing(paying.chain.transport(url)))
-    outcome = cli(*TOP_UP, "--follow", "--interval", "1h", "--output", "json")
-    assert (outcome.data["outcome"], outcome.data["waits_for"]) == ("done", None)
-    assert sum(amounts(outcome.data)) == vault(paying) == 91_500_000
-    assert outcome.data["checks"] == 73
-    assert "The endpoint cannot be reached" in outcome.stderr
-    assert paying.cli.json("tx", "list")["transactions"] == []

@@ -16,13 +16,13 @@ _FOLDER: Final = "scheduling"
 
 
 @contextmanager
-def sole(folder: Path, verb: str, run_id: str) -> Iterator[bool]:
-    """Hold the lock of a verb and a run in the state folder; False if another process holds it.
+def sole(folder: Path, name: str, run_id: str) -> Iterator[bool]:
+    """Hold the lock of an operation, such as ``schedule tick``, on a run; False if another process holds it.
 
-    The operating system releases it when the process ends, in whatever way. Raises JournalError if the folder cannot be
-    used.
+    It is in the state folder. The operating system releases it when the process ends, in whatever way. Raises
+    JournalError if the folder cannot be used.
     """
-    path = folder / _FOLDER / hashlib.sha256(f"{verb} {run_id}".encode()).hexdigest()
+    path = folder / _FOLDER / hashlib.sha256(f"{name} {run_id}".encode()).hexdigest()
     try:
         lock = open_locked(path)
     except OSError as error:

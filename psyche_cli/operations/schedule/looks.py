@@ -18,6 +18,7 @@ from psyche_cli.errors import (
 from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.operations.runs.find import Run
 from psyche_cli.operations.schedule.lock import sole
+from psyche_cli.operations.schedule.log import Log
 from psyche_cli.operations.schedule.payloads import FundingData, ScheduledAct, ScheduledData
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
@@ -30,13 +31,20 @@ _PASSING: Final = (NetworkError, TransactionExpired, TransactionUnknown, Program
 class Request(NamedTuple):
     """A scheduled operation: its verb, such as top-up, its run, and the state folder.
 
-    ``every`` is the number of seconds between checks; None for a single check.
+    ``every`` is the number of seconds between checks; None for a single check. ``moment`` distinguishes operations of
+    the same verb that may be followed at once.
     """
 
     verb: str
     run_id: str
     folder: Path
     every: int | None
+    moment: str = ""
+
+    @property
+    def name(self) -> str:
+        """The verb and the moment, as in a command line."""
+        return f"schedule {self.verb}{f' --at {self.moment}' if self.moment else ''}"
 
 
 class Look(NamedTuple):
@@ -63,13 +71,13 @@ def carry_out(session: SigningSession, request: Request, look: Callable[[], Look
     While it is called, no apply and no other scheduled operation acts on the run. Raises ScheduleRunning if another
     process follows the same schedule, and the errors of ``look``, except for passing ones if it is called again.
     """
-    with sole(request.folder, request.verb, request.run_id) as is_sole:
+    with sole(request.folder, request.name, request.run_id) as is_sole:
         if is_sole:
             return _carry_out(session, request, look)
     if request.every is None:
-        return _result(request, [_busy(f"another schedule {request.verb} of this run, which is running")], checks=0)
+        return _result(request, [_busy(f"another {request.name} of this run, which is running")], checks=0)
     raise ScheduleRunning(
-        f"Another schedule {request.verb} of run {request.run_id!r} is running on this computer.",
+        f"Another {request.name} of run {request.run_id!r} is running on this computer.",
         hint="Nothing was sent. Stop it first, or let it continue.",
         run_id=request.run_id,
     )
@@ -79,21 +87,27 @@ def _carry_out(session: SigningSession, request: Request, look: Callable[[], Loo
     if request.every is None:
         return _result(request, [_locked(request, look)], checks=1)
     looks: list[Look] = []
-    reported, checks = "", 0
+    checks, log = 0, Log(session)
     with session.rpc.waits.showing(f"Watching run {request.run_id}") as wait:
         while True:
+            checks += 1
             try:
                 found = _locked(request, look)
             except _PASSING as error:
-                found = Look(None, error.message.rstrip("."))
-            checks += 1
+                if session.deadline.total and session.deadline.passed:
+                    raise
+                log.failed(error, request.every)
+                found = Look(None, "the next check, because the last one failed")
+            else:
+                log.acted([f"{_done(request, act)}: {act.reason}." for act in found.acts])
+                log.waits(found.warnings, found.waits_for)
             # Earlier checks that did nothing are not kept, because there may be any number of them.
             looks = [*(one for one in looks if one.acts), found]
-            reported = _report(session, request, found, reported)
             if not found.waits_for:
                 return _result(request, looks, checks=checks)
             wait.now("next check in {} s", request.every)
-            session.rpc.waits.sleep(session.clock, request.every)
+            left = session.deadline.remaining if session.deadline.total else request.every
+            session.rpc.waits.sleep(session.clock, min(request.every, left))
             session.deadline.restart()
 
 
@@ -101,24 +115,12 @@ def _locked(request: Request, look: Callable[[], Look]) -> Look:
     try:
         with applying(request.folder, request.run_id):
             return look()
-    except ApplyRunning:
+    except (ApplyRunning, ScheduleRunning):
         return _busy("another process, which is changing this run")
 
 
 def _busy(waits_for: str) -> Look:
     return Look(None, waits_for, is_busy=True)
-
-
-def _report(session: SigningSession, request: Request, look: Look, reported: str) -> str:
-    """Report the acts and warnings of a check, and what it waits for unless that was ``reported`` before."""
-    for act in look.acts:
-        session.notify(f"{_done(request, act)}: {act.reason}.")
-    lines = (*(f"Warning: {warning}" for warning in look.warnings), f"Waiting for {look.waits_for}.")
-    text = "\n".join(lines if look.waits_for else lines[:-1])
-    if text and text != reported:
-        for line in text.split("\n"):
-            session.notify(line)
-    return text
 
 
 def _done(request: Request, act: ScheduledAct) -> str:

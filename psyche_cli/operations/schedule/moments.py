@@ -13,8 +13,8 @@ from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 
 _HINT: Final = "Use step:N, epoch:N, or a time such as 2026-12-01T08:00:00Z or 1764576000."
 _POSITION: Final = re.compile(r"(step|epoch):([0-9]{1,10})")
-_EARLIEST: Final = 1_000_000_000
-"""A smaller number is taken for a step without its prefix, because it would be a time before 2001."""
+_EARLIEST: Final = 978_307_200
+"""The beginning of 2001. A smaller number is taken for a step without its prefix."""
 _LATEST: Final = 9_999_999_999
 
 
@@ -58,7 +58,11 @@ def parse_moment(text: str) -> Moment:
         if value > most:
             raise UsageError(f"--at {text} never comes: the last {kind} of any run is {most}.")
         return Moment(kind, value)
-    seconds = parse_time(text, "--at", hint=_HINT)
+    none = UsageError(f"--at {text!r} is neither a step, an epoch nor a time from 2001 to 2286.", hint=_HINT)
+    try:
+        seconds = parse_time(text, "--at")
+    except UsageError as error:
+        raise none from error
     if not _EARLIEST <= seconds <= _LATEST:
-        raise UsageError(f"--at {text} is neither a step nor an epoch nor a time from 2001 to 2286.", hint=_HINT)
+        raise none
     return Moment("time", seconds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from solders.signature import Signature
+
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.schedule.acts import Act, Acts, ActState
 from psyche_cli.operations.schedule.payloads import ScheduledAct
@@ -14,9 +16,12 @@ from psyche_cli.solana.programs import CLOCK_SYSVAR
 from psyche_cli.solana.sending.journal import RecordState
 from psyche_cli.solana.sending.recording import Recorder
 
+LANDING_SECONDS: Final = 600
+"""How long a transaction may land after it was signed, by the cluster's clock: the 150 blocks of its blockhash take one
+or two minutes, or longer while the cluster produces few blocks."""
+
 _STATES: Final = {
     RecordState.LANDED: ActState.DONE,
-    RecordState.FORGOTTEN: ActState.DONE,  # nobody knows; so it counts
     RecordState.FAILED: ActState.UNDONE,
     RecordState.EXPIRED: ActState.UNDONE,
     RecordState.NOT_SENT: ActState.UNDONE,
@@ -35,6 +40,15 @@ class Found(NamedTuple):
         return ScheduledAct(f"{self.act.reason} (by an interrupted attempt)", self.act.signature, transferred)
 
 
+class Settled(NamedTuple):
+    """What became of the open acts: those that turned out to be done, those of which nobody will know, and those that
+    may still land."""
+
+    done: list[Found]
+    unknown: list[Act]
+    pending: list[Act]
+
+
 def cluster_time(session: SigningSession) -> int:
     """The cluster's clock, in seconds since 1970."""
     return decode_clock(session.rpc.account(CLOCK_SYSVAR)).unix_timestamp
@@ -47,45 +61,69 @@ def recorder_of(session: SigningSession) -> Recorder:
     return session.recorder
 
 
-def settle_acts(session: SigningSession, acts: Acts) -> list[Found]:
-    """Determine and record the outcome of each open act. Returns those that are done.
+def settle_acts(session: SigningSession, acts: Acts) -> Settled:
+    """Determine and record the outcome of each open act.
 
     Afterwards, the chain is only read at or after the slots in which the acts landed. Raises TransactionUnknown and
     JournalError.
     """
     receipts = {receipt.signature: receipt for receipt in session.settled}
     session.settled, session.earlier = (), None
-    found = []
+    settled = Settled([], [], [])
     for act in acts.all():
-        if act.state is ActState.OPEN and act.signature is not None:
-            state, slot, receipt = _outcome(session, act.signature, receipts.get(act.signature))
-            if state is None:
-                # It was not recorded in the journal, or the journal is gone. A payment whose outcome is unknown counts.
-                state = ActState.DONE if act.amount > 0 else ActState.UNDONE
-            acts.end(act.signature, state, cluster_time=cluster_time(session), slot=slot)
-            if state is ActState.DONE:
-                found.append(Found(act, receipt))
-            session.rpc.require_slot(slot or 0)
-        else:
+        if act.state is not ActState.OPEN or act.signature is None:
             session.rpc.require_slot(act.slot)
-    return found
+            continue
+        now = cluster_time(session)
+        outcome = _outcome(session, act.signature, receipts.get(act.signature)) or _look_up(session, act, now)
+        if outcome is None:
+            settled.pending.append(act)
+            continue
+        acts.end(act.signature, outcome.state, cluster_time=now, slot=outcome.slot)
+        session.rpc.require_slot(outcome.slot or 0)
+        if outcome.state is ActState.DONE and outcome.is_certain:
+            settled.done.append(Found(act, outcome.receipt))
+        elif outcome.state is ActState.DONE:
+            settled.unknown.append(act)
+    return settled
 
 
-def _outcome(
-    session: SigningSession, signature: str, receipt: Receipt | None
-) -> tuple[ActState | None, int | None, Receipt | None]:
-    """The state of a transaction, its slot and its receipt. The state is None if the journal does not know it."""
+class _Outcome(NamedTuple):
+    state: ActState
+    slot: int | None
+    receipt: Receipt | None = None
+    is_certain: bool = True
+
+
+def _outcome(session: SigningSession, signature: str, receipt: Receipt | None) -> _Outcome | None:
+    """The outcome of a transaction; None if the journal does not know it, or was told to forget it."""
     if receipt is not None:
-        return ActState.DONE, receipt.slot, receipt
+        return _Outcome(ActState.DONE, receipt.slot, receipt)
     recorder = recorder_of(session)
     entry = recorder.entry(signature)
-    if entry is None:
-        return None, None, None
+    if entry is None or entry.state is RecordState.FORGOTTEN:
+        return None
     if not entry.is_unsettled:
-        return _STATES[entry.state], entry.slot, None
+        return _Outcome(_STATES[entry.state], entry.slot)
     settlement = session.sender.settle(entry)
     recorder.settle(signature, settlement.state, slot=settlement.slot, error=settlement.error)
-    return _STATES[settlement.state], settlement.slot, settlement.receipt
+    return _Outcome(_STATES[settlement.state], settlement.slot, settlement.receipt)
+
+
+def _look_up(session: SigningSession, act: Act, now: int) -> _Outcome | None:
+    """The outcome of an act that the journal does not know: the process was killed before it, or the journal is gone.
+
+    None while the transaction may still land. After that, a payment that the cluster does not know counts.
+    """
+    assert act.signature is not None  # it is open
+    status = session.rpc.signature_status(Signature.from_string(act.signature), search_history=True)
+    if status is not None and status.confirmation_status == "processed":
+        return None
+    if status is not None:
+        return _Outcome(ActState.DONE if status.err is None else ActState.UNDONE, status.slot)
+    if act.amount == 0:
+        return _Outcome(ActState.UNDONE, None)
+    return None if now < act.cluster_time + LANDING_SECONDS else _Outcome(ActState.DONE, None, is_certain=False)
 
 
 def act_landed(session: SigningSession, acts: Acts, receipt: Receipt) -> int:

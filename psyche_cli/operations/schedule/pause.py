@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from psyche_cli.operations.funds import accounts_and_funds
 from psyche_cli.operations.runs.find import Run, find_run_again_with, locate_run
 from psyche_cli.operations.runs.set_paused import is_already_so, set_paused
 from psyche_cli.operations.schedule.acts import Act, Acts, ActState, acts_file
+from psyche_cli.operations.schedule.fees import FEW, low_on_sol
 from psyche_cli.operations.schedule.looks import Look, Request, carry_out
 from psyche_cli.operations.schedule.moments import Moment
 from psyche_cli.operations.schedule.outcomes import act_landed, cluster_time, recorder_of, settle_acts
@@ -29,21 +31,23 @@ def schedule_pause(
 
 
 def _look(session: SigningSession, request: Request, moment: Moment, treasurer_index: int | None, acts: Acts) -> Look:
-    found = settle_acts(session, acts)
+    settled = settle_acts(session, acts)
     located = locate_run(session, request.run_id, treasurer_index)
-    *accounts, clock = session.rpc.accounts([*located.addresses, CLOCK_SYSVAR])
+    [*accounts, clock], funds = accounts_and_funds(session, [*located.addresses, CLOCK_SYSVAR])
     run, now = located.read(accounts), decode_clock(clock).unix_timestamp
     subject = f"{run.account.address} {moment.key}"
     if _is_done(acts.all(), subject):
-        receipts = tuple(one.receipt for one in found if one.receipt is not None)
-        earlier = tuple(one.payload(None) for one in found if one.act.subject == subject)
+        receipts = tuple(one.receipt for one in settled.done if one.receipt is not None)
+        earlier = tuple(one.payload(None) for one in settled.done if one.act.subject == subject)
         return Look(run, "", earlier, receipts if earlier else (), ended=f"it was paused at {moment.text}")
     state = run.account.run_state
     if state == RunState.FINISHED:
         return Look(run, "", ended="the run is Finished")
     run.require_authority(session.authority)  # rather than when it is too late
+    if settled.pending:
+        return Look(run, f"the outcome of an earlier pause ({settled.pending[0].signature})")
     if not moment.has_come(run.account, now):
-        return Look(run, moment.waits_for(run.account, now))
+        return Look(run, moment.waits_for(run.account, now), warnings=low_on_sol(session, funds, (), FEW))
     reason = f"the run had reached {moment.text}"
     if not is_already_so(True, run.account):
         if state.is_halted:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from psyche_cli.durations import format_duration
-from psyche_cli.operations.runs.find import find_run
+from psyche_cli.operations.runs.find import find_run_and_funds
 from psyche_cli.operations.runs.payloads import TickData
 from psyche_cli.operations.runs.tick import tick
+from psyche_cli.operations.schedule.fees import MANY, low_on_sol
 from psyche_cli.operations.schedule.looks import Look, Request, carry_out
 from psyche_cli.operations.schedule.outcomes import recorder_of
 from psyche_cli.operations.schedule.payloads import ScheduledAct, ScheduledData
@@ -41,14 +42,15 @@ def _look(session: SigningSession, request: Request, most: int) -> Look:
             session.deadline.restart()
             if not made.transactions or len(receipts) == most:
                 break
-    run = find_run(session, request.run_id)
+    run, funds = find_run_and_funds(session, request.run_id)
     acts = tuple(ScheduledAct(_REASON, receipt.signature, None) for receipt in receipts)
     if run.account.run_state == RunState.FINISHED:
         return Look(run, "", acts, tuple(receipts), ended="the run is Finished")
-    return Look(run, _waits_for(made.data), acts, tuple(receipts))
+    warnings = low_on_sol(session, funds, receipts, MANY)
+    return Look(run, _waits_for(made.data), acts, tuple(receipts), warnings=warnings)
 
 
 def _waits_for(last: TickData) -> str:
     if last.due_in_seconds is not None and last.due_in_seconds > 0:
         return f"the end of {last.state}, in {format_duration(last.due_in_seconds)} unless members act before"
-    return f"the run to leave {last.state}, or for a tick to become due"
+    return f"a tick to become due; the run is in {last.state}"

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.durations import format_duration
+from psyche_cli.errors import InsufficientFunds
 from psyche_cli.operations.funds import accounts_and_funds
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.treasurer_top_up_rewards import top_up_rewards
 from psyche_cli.operations.runs.find import Run, locate_run, token_amount
-from psyche_cli.operations.schedule.acts import DAY, Acts, acts_file, free_at, in_doubt, transferred
+from psyche_cli.operations.schedule.acts import DAY, Act, Acts, acts_file, free_at, in_doubt, transferred
+from psyche_cli.operations.schedule.fees import MANY, low_on_sol
 from psyche_cli.operations.schedule.looks import Look, Request, carry_out
 from psyche_cli.operations.schedule.others import settle_others
 from psyche_cli.operations.schedule.outcomes import act_landed, recorder_of, settle_acts
@@ -52,7 +54,7 @@ class _Seen(NamedTuple):
     limits: Limits
     now: int
     free_at: int | None
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class _Records(NamedTuple):
@@ -81,20 +83,24 @@ def _look(
     session: SigningSession, request: Request, wanted: TopUpLimits, treasurer_index: int | None, records: _Records
 ) -> Look:
     acts = records.acts
-    found = settle_acts(session, acts)
+    settled = settle_acts(session, acts)
     others = settle_others(session, acts)
     seen = _see(session, request, wanted, treasurer_index, records)
     decimals = seen.money.obligations.decimals
-    if found:
-        earlier = tuple(one.payload(decimals) for one in found)
-        receipts = tuple(one.receipt for one in found if one.receipt is not None)
+    seen = seen._replace(warnings=(*seen.warnings, *(_in_doubt(act, decimals) for act in settled.unknown)))
+    if settled.done:
+        earlier = tuple(one.payload(decimals) for one in settled.done)
+        receipts = tuple(one.receipt for one in settled.done if one.receipt is not None)
         return _looked(seen, _waits_for(seen))._replace(acts=earlier, receipts=receipts)
+    if settled.pending:
+        return _looked(seen, f"an earlier transfer to land or to expire ({settled.pending[0].signature})")
     if others:
         resume = session.given.command("tx resume", others[0].signature)
         return _looked(seen, f"the outcome of an earlier transfer to the vault ({resume})")
     amount = seen.money.transfer(seen.limits)
     if amount == 0:
         return _looked(seen, _waits_for(seen))
+    _require_tokens(session, seen.run, seen.money)
     reason = seen.money.reason(seen.limits)
     counted = seen.money.transferred - transferred(acts.all(), seen.now)
 
@@ -131,7 +137,7 @@ def _see(
     source = associated_token_address(session.authority, treasurer.collateral_mint)
     # What the Run has paid and what its vault holds are read at the same slot.
     others = [treasurer.address, source, CLOCK_SYSVAR]
-    [*found, raw_treasurer, raw_source, clock], _ = accounts_and_funds(session, [*located.addresses, *others])
+    [*found, raw_treasurer, raw_source, clock], funds = accounts_and_funds(session, [*located.addresses, *others])
     run, now = located.with_treasurer(raw_treasurer).read(found), decode_clock(clock).unix_timestamp
     obligations = obligations_of(run)
     assert obligations is not None  # require_treasurer has checked this
@@ -143,7 +149,7 @@ def _see(
         None if wanted.in_all is None else parse_amount(wanted.in_all, decimals, "--max-in-all"),
     )
     assert run.treasury is not None  # require_treasurer has checked this
-    levels, warning = _levels(session, records, run, now)
+    levels, warnings = _levels(session, records, run, now)
     acts, received = records.acts.all(), run.treasury.received
     money = Money(
         obligations,
@@ -153,7 +159,8 @@ def _see(
         in_doubt(acts, now),
     )
     income_at = first_income(levels, now - DAY)
-    return _Seen(run, money, limits, now, free_at(acts, now) if income_at is None else income_at + DAY, warning)
+    warnings = (*warnings, *low_on_sol(session, funds, (), MANY))
+    return _Seen(run, money, limits, now, free_at(acts, now) if income_at is None else income_at + DAY, warnings)
 
 
 def _received(records: _Records, run: Run) -> ReceivedAmounts:
@@ -161,12 +168,13 @@ def _received(records: _Records, run: Run) -> ReceivedAmounts:
     return ReceivedAmounts(records.file, records.genesis_hash, str(run.treasury.vault))
 
 
-def _levels(session: SigningSession, records: _Records, run: Run, now: int) -> tuple[list[Level], str]:
+def _levels(session: SigningSession, records: _Records, run: Run, now: int) -> tuple[list[Level], tuple[str, ...]]:
     """What the vault received in the last 24 hours, and a warning unless that is known."""
     kept = _received(records, run)
     levels, since = kept.levels(), now - DAY
     assert run.treasury is not None
-    received, warning = run.treasury.received, ""
+    received = run.treasury.received
+    warnings: tuple[str, ...] = ()
     if not is_known_since(levels, since):
         vault, held = run.treasury.vault, run.treasury.vault_amount
         found = levels_from_ledger(session.rpc, vault, held=held, received=received, since=since, now=now)
@@ -174,14 +182,15 @@ def _levels(session: SigningSession, records: _Records, run: Run, now: int) -> t
             levels = found
         else:
             begin = iso_time(levels[0].first if levels else now)
-            warning = (
+            text = (
                 f"{session.rpc.label} does not tell what the vault received in the last 24 hours. Of what it received "
                 f"before {begin}, only scheduled top-ups count for --per-day."
             )
+            warnings = (text,)
     levels = with_level(levels, now, received, since)
     if levels != kept.levels():
         kept.replace(levels)
-    return levels, warning
+    return levels, warnings
 
 
 def _note(kept: ReceivedAmounts, time: int, amount: int) -> None:
@@ -210,6 +219,27 @@ def _text(seen: _Seen, units: int) -> str:
     return format_amount(units, seen.money.obligations.decimals)
 
 
+def _require_tokens(session: SigningSession, run: Run, money: Money) -> None:
+    """Raise InsufficientFunds if the wallet has none of the collateral, also if it has no token account."""
+    if money.wallet == 0 and run.treasury is not None:
+        mint = run.treasury.mint.address
+        source = associated_token_address(session.authority, mint)
+        raise InsufficientFunds(
+            f"The wallet {session.authority} holds 0 of the collateral token {mint}.",
+            hint=f"Send tokens to the wallet. Its associated token account is {source}.",
+            wallet=str(session.authority),
+            balance=0,
+            token_account=str(source),
+        )
+
+
+def _in_doubt(act: Act, decimals: int) -> str:
+    return (
+        f"An interrupted transfer of {format_amount(act.amount, decimals)} counts for --per-day for 24 hours, because "
+        f"nobody knows its outcome: {act.signature}."
+    )
+
+
 def _looked(seen: _Seen, waits_for: str) -> Look:
     money, limits = seen.money, seen.limits
     decimals, left = money.obligations.decimals, money.left_in_all(limits)
@@ -229,6 +259,6 @@ def _looked(seen: _Seen, waits_for: str) -> Look:
         seen.run,
         waits_for,
         funding=funding,
-        warnings=(*money.warnings(limits), *([seen.warning] if seen.warning else [])),
+        warnings=(*money.warnings(limits), *seen.warnings),
         ended=ended,
     )

@@ -9,6 +9,6 @@ from psyche_cli.cli.sessions import plain
 def command() -> None:
     """Operations on a run that wait for their moment, for cron and systemd.
 
-    Each checks whether its moment has come, acts at most once, and may be run as often as you like. With --follow, it
-    keeps checking until nothing is left to do.
+    Each checks whether its moment has come, acts if so, and may be run as often as you like. With --follow, it keeps
+    checking until nothing is left to do.
     """

@@ -42,4 +42,5 @@ def command(
         follow,
         interval,
         lambda session, request: schedule_pause(session, request, moment, treasurer_index),
+        moment.key,
     )

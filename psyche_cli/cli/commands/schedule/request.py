@@ -28,6 +28,7 @@ def scheduled(
     follow: bool,
     interval: str | None,
     write: Callable[[SigningSession, Request], Result],
+    moment: str = "",
 ) -> ForRun:
     """What a scheduled operation does with its session. Raises UsageError."""
     from psyche_cli.operations.monitoring.intervals import parse_interval
@@ -37,7 +38,7 @@ def scheduled(
     if interval is not None and not follow:
         raise UsageError("--interval requires --follow.")
     every = parse_interval(interval or "1m") if follow else None
-    request = Request(verb, run_id, call.values["state_dir"] or call.environment.state_folder, every)
+    request = Request(verb, run_id, call.values["state_dir"] or call.environment.state_folder, every, moment)
     # The intent does not depend on the limits, so that a command with others settles what this one leaves unsettled.
     intent = intent_text(f"schedule {verb}", {"run_id": run_id})
     return ForRun(run_id, intent, lambda session: write(session, request))
