@@ -51,7 +51,7 @@ class Jumping(FastClock):
         return self.chance.uniform(0, 4e9)
 
 
-def vault(house: House) -> int:
+def vault_balance(house: House) -> int:
     """The balance of the vault in base units."""
     held: int = house.cli.json("rewards", "list", *RUN)["vault_balance"]["base_units"]
     return held
@@ -98,7 +98,7 @@ def test_a_vault_is_funded_within_both_limits(paying: House) -> None:
     last = paying.cli.json(*TOP_UP)
     assert last["outcome"] == "waiting"
     assert last["waits_for"] == "the vault to hold less than 91.5; it holds 91.5"
-    assert (vault(paying), paying.chain.sent) == (91_500_000, sent)
+    assert (vault_balance(paying), paying.chain.sent) == (91_500_000, sent)
 
 
 def test_the_reason_is_in_the_journal(paying: House) -> None:
@@ -168,10 +168,10 @@ def test_the_local_clock_does_not_matter(paying: House, random_seed: int) -> Non
     """Whatever it shows, at most 45 tokens are transferred in 24 hours of the cluster's clock."""
     cli = replace(paying.cli, clock=Jumping(chance=random.Random(random_seed)))
     for _ in range(2):
-        before = vault(paying)
+        before = vault_balance(paying)
         for _ in range(6):
             cli.json(*TOP_UP)
-        assert vault(paying) - before == 45 * TOKEN
+        assert vault_balance(paying) - before == 45 * TOKEN
         warp(paying, DAY)
 
 
@@ -209,10 +209,10 @@ def test_a_kill_at_any_request_exceeds_no_limit(paying: House) -> None:
     number = 0
     for where in cuts(paying, *TOP_UP):
         number += 1
-        held = vault(paying)
+        held = vault_balance(paying)
         assert held in (0, 20 * TOKEN), where
         found = [paying.cli.json(*TOP_UP) for _ in range(4)]
-        assert vault(paying) == 45 * TOKEN, where
+        assert vault_balance(paying) == 45 * TOKEN, where
         reported = sum(sum(amounts(data)) for data in found)
         assert reported in (45 * TOKEN, 45 * TOKEN - held), where
         assert paying.cli.json("tx", "list")["transactions"] == [], where
@@ -250,7 +250,7 @@ def test_a_payment_is_found_on_the_cluster_if_the_journal_is_lost(paying: House)
     data = paying.cli.json(*TOP_UP)
     assert amounts(data) == [20 * TOKEN]
     assert data["acts"][0]["reason"].endswith("(by an interrupted attempt)")
-    assert vault(paying) == 20 * TOKEN
+    assert vault_balance(paying) == 20 * TOKEN
 
 
 def test_a_forgotten_payment_counts_and_an_expired_one_does_not(paying: House) -> None:
@@ -260,13 +260,13 @@ def test_a_forgotten_payment_counts_and_an_expired_one_does_not(paying: House) -
     assert "an earlier transfer to land or to expire" in paying.cli.json(*TOP_UP)["waits_for"]
     warp(paying, LANDING_SECONDS)
     assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
-    assert vault(paying) == 20 * TOKEN
+    assert vault_balance(paying) == 20 * TOKEN
     killed(paying, "sendTransaction", *TOP_UP, executes=False)
     paying.cli.json("localnet", "warp", "--slots", "400")
     cli = replace(paying.cli, clock=Jumping(chance=random.Random(1)))  # it need not wait for the verdict
     found = [amounts(cli.json(*TOP_UP)) for _ in range(3)]
     assert found == [[5 * TOKEN], [], []], "the expired one was never transferred, and the forgotten one counts"
-    assert vault(paying) == 25 * TOKEN
+    assert vault_balance(paying) == 25 * TOKEN
 
 
 @settings(max_examples=repetitions(400))

@@ -15,7 +15,7 @@ from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.run_states import RunState
 from tests.cli.conftest import House
 from tests.cli.harness import CommandLine, address_of
-from tests.cli.test_schedule import PAUSE, RUN, TICK, TOKEN, TOP_UP, Jumping, amounts, folder_of, paying, vault
+from tests.cli.test_schedule import PAUSE, RUN, TICK, TOKEN, TOP_UP, Jumping, amounts, folder_of, paying, vault_balance
 from tests.cli.test_tick import warp
 from tests.support.relays import Relay
 from tests.support.run_driver import RunDriver
@@ -74,7 +74,7 @@ def test_a_followed_top_up_outlives_a_lost_connection_and_keeps_the_limit(paying
 
     outcome = following(paying, at_check)(*TOP_UP, *FOLLOW)
     assert (outcome.data["outcome"], outcome.data["waits_for"]) == ("done", None)
-    assert sum(amounts(outcome.data)) == vault(paying) == 91_500_000
+    assert sum(amounts(outcome.data)) == vault_balance(paying) == 91_500_000
     assert outcome.data["checks"] == 73
     assert paying.cli.json("tx", "list")["transactions"] == []
 

@@ -21,7 +21,7 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import methods_of
 from tests.cli.killing import killed
-from tests.cli.test_schedule import RUN, TOKEN, TOP_UP, Jumping, amounts, folder_of, paying, vault
+from tests.cli.test_schedule import RUN, TOKEN, TOP_UP, Jumping, amounts, folder_of, paying, vault_balance
 from tests.cli.test_tick import warp
 from tests.support.counts import repetitions
 
@@ -35,10 +35,10 @@ def test_a_transfer_that_another_command_has_left_behind_is_settled(paying: Hous
     killed(paying, "sendTransaction", *MANUALLY, "7", executes=executes)
     found = [paying.cli.json(*TOP_UP) for _ in range(4)]
     assert [amounts(data) for data in found] == [[20 * TOKEN], [18 * TOKEN], [], []], "it is sent again, and counts"
-    assert vault(paying) == 45 * TOKEN
+    assert vault_balance(paying) == 45 * TOKEN
     # Its command still finds it in the journal, so a repetition does not pay again.
     assert "by an earlier attempt; nothing was sent now" in paying.cli(*MANUALLY, "7").stdout
-    assert vault(paying) == 45 * TOKEN
+    assert vault_balance(paying) == 45 * TOKEN
 
 
 def test_an_expired_transfer_of_another_command_does_not_count(paying: House) -> None:
@@ -102,7 +102,7 @@ def test_no_more_than_the_maximum_in_all_is_received(paying: House) -> None:
     assert outcome.data["waits_for"] == "the limit --max-in-all, which is used up, to be raised"
     assert outcome.data["funding"]["left_in_all"]["base_units"] == 0
     assert amounts(paying.cli.json(*limited)) == []
-    assert vault(paying) == 50 * TOKEN
+    assert vault_balance(paying) == 50 * TOKEN
 
 
 @dataclass

@@ -96,7 +96,7 @@ class _Outcome(NamedTuple):
 
 
 def _outcome(session: SigningSession, signature: str, receipt: Receipt | None) -> _Outcome | None:
-    """The outcome of a transaction; None if the journal does not know it, or was told to forget it."""
+    """The outcome of a transaction; None if it is not in the journal, or was forgotten."""
     if receipt is not None:
         return _Outcome(ActState.DONE, receipt.slot, receipt)
     recorder = recorder_of(session)
