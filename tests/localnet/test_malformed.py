@@ -61,6 +61,7 @@ def test_not_a_request(chain: Chain, request_: Any) -> None:
         (b'{"jsonrpc":"2.0","id":1,"method":"getHealth","m\\u0065thod":"getHealth"}', -32600, 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"getHealth","id":1}', -32700, None),
         (b'[{"jsonrpc":"2.0","id":1,"method":"getHealth"},{"id":1,"id":2,"method":"getHealth"}]', -32700, None),
+        (b'[{"jsonrpc":"2.0","method":"getHealth"},{"id":1,"id":2,"method":"getHealth"}]', -32700, None),
     ],
 )
 def test_a_repeated_field_of_a_request_is_refused(chain: Chain, request_: bytes, code: int, identity: Any) -> None:

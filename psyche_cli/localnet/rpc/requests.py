@@ -22,6 +22,7 @@ _MAX_DEPTH: Final = 127
 """How deep arrays and objects may be nested, as on a node (serde_json)."""
 
 _FIELDS: Final = frozenset(("jsonrpc", "method", "params", "id"))
+_ESCAPED_LETTER: Final = "\\u00"
 
 
 class _Repeating(dict[str, Json]):
@@ -69,7 +70,7 @@ def _read_body(text: str) -> Body:
     if len(text) > _LARGE and sum(map(text.count, ",[{")) > _MAX_VALUES:
         raise RpcFault(INVALID_REQUEST, f"Too many values in a body; max {_MAX_VALUES}")
     content = STRICT_DECODER.decode(text)
-    if _may_repeat_fields(text, content):
+    if isinstance(content, list | dict) and _may_repeat_fields(text, content):
         content = _REPEATING_DECODER.decode(text)
     if text.count("[") + text.count("{") > _MAX_DEPTH and _is_too_deep(content):
         raise _Unreadable
@@ -80,18 +81,22 @@ def _read_body(text: str) -> Body:
     return Body(list(map(_read_request, content)), is_batch=True)
 
 
-def _may_repeat_fields(text: str, content: Json) -> bool:
+def _may_repeat_fields(text: str, content: list[Json] | dict[str, Json]) -> bool:
     """Whether a field of a request may occur several times in it. False saves the slow search for such fields."""
-    if isinstance(content, dict) and text.count(":") == len(content):
+    if isinstance(content, list):
+        objects = [one for one in content if isinstance(one, dict)]
+        return _ESCAPED_LETTER in text or any(
+            text.count(f'"{name}"') > sum(name in one for one in objects) for name in _FIELDS
+        )
+    if text.count(":") == len(content):
         return False
-    requests = len(content) if isinstance(content, list) else 1
     count = text.count
     return (
-        count('"id"') > requests
-        or count('"method"') > requests
-        or count('"params"') > requests
-        or count('"jsonrpc"') > requests
-        or "\\u00" in text  # an escaped letter
+        count('"id"') > 1
+        or count('"method"') > 1
+        or count('"params"') > 1
+        or count('"jsonrpc"') > 1
+        or _ESCAPED_LETTER in text
     )
 
 
