@@ -17,16 +17,17 @@ from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
 
+from psyche_cli.cli.declarations import parameters_of
 from psyche_cli.cli.options import BETWEEN_WORDS, output_options, variable_of
-from psyche_cli.cli.sessions import Call, parameters_of
+from psyche_cli.cli.sessions import Call
 from psyche_cli.cli.typer_signature import typer_signature
 from psyche_cli.cli.verbs import SECTIONS, Section, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from psyche_cli.cli.declarations import Declaration
     from psyche_cli.cli.payloads import ArgumentHelp, CommandListing, GroupHelp, Help, OptionHelp
-    from psyche_cli.cli.sessions import Declaration
     from psyche_cli.environment import Environment
 
 PROGRAM: Final = "psyche-cli"

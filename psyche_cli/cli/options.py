@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 from psyche_cli.environment import Environment, OutputFormat
 from psyche_cli.limits import LOCAL_RPC_URL, U32_MAX, U64_MAX
@@ -182,28 +182,6 @@ LocalRpc = Annotated[
         help=f"RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to {LOCAL_RPC_URL}.",
     ),
 ]
-WsRpc = Annotated[
-    str | None,
-    option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
-]
-FollowWsRpc = Annotated[
-    str | None,
-    option(
-        "--ws-rpc",
-        metavar="URL",
-        help="WebSocket URL that reports changes of the run. Defaults to the one that belongs to --rpc. Without a "
-        "WebSocket, the run is read every two seconds.",
-    ),
-]
-EnvFile = Annotated[
-    Path | None,
-    option(
-        "--env-file",
-        metavar="FILE",
-        help="Read RPC, WALLET_PRIVATE_KEY_PATH and RAW_WALLET_PRIVATE_KEY from this file of KEY=VALUE lines. Other "
-        "variables in it are ignored. It takes precedence over the environment, but not over options.",
-    ),
-]
 WalletPath = Annotated[Path | None, wallet_option("that signs and pays")]
 WalletAddress = Annotated[Path | None, wallet_option("whose public key is used")]
 """The wallet of a verb that does not sign."""
@@ -214,10 +192,6 @@ StateDir = Annotated[
         metavar="DIR",
         help="Folder of the journal of sent transactions. Defaults to psyche-cli in the user's state folder.",
     ),
-]
-ArchiveFile = Annotated[
-    Path | None,
-    option("--archive", metavar="FILE", help="Read the run from this archive, written by history export, offline."),
 ]
 NoSync = Annotated[
     bool, option("--no-sync", help="Use only what was read before: make no requests except for the cluster's identity.")
@@ -238,32 +212,6 @@ HistoryStateDir = Annotated[
         help="Folder of the histories. Defaults to psyche-cli in the user's state folder.",
     ),
 ]
-Commitment = Annotated[
-    Literal["processed", "confirmed", "finalized"] | None,
-    option(
-        "--commitment",
-        help="Commitment level of everything that the command reads, simulates and waits for: processed (read-only "
-        "commands), confirmed, or finalized, which takes about 15 seconds longer. Defaults to confirmed.",
-    ),
-]
-Timeout = Annotated[
-    str | None,
-    option(
-        "--timeout",
-        metavar="DURATION",
-        help="Time limit of the whole command: seconds, or a duration such as 2m. By default, a failed request is "
-        "retried for up to 20 seconds.",
-    ),
-]
-WritingTimeout = Annotated[
-    str | None,
-    option(
-        "--timeout",
-        metavar="DURATION",
-        help="Time limit of the whole command: seconds, or a duration such as 2m. With a short limit, the outcome of "
-        "a transaction is more likely to remain unknown.",
-    ),
-]
 FollowTimeout = Annotated[
     str | None,
     option(
@@ -272,26 +220,7 @@ FollowTimeout = Annotated[
         help="Stop after this time: seconds, or a duration such as 90s, 10m or 2h. Unlimited by default.",
     ),
 ]
-PriorityFeePrice = Annotated[
-    str | None,
-    option(
-        "--priority-fee",
-        metavar="auto|PRICE",
-        help="Pay a priority fee: the price in micro-lamports per compute unit, or auto to choose it from the prices "
-        "of recent slots. None by default.",
-    ),
-]
-MaxFee = Annotated[
-    str | None,
-    option(
-        "--max-fee",
-        metavar="SOL",
-        help="Maximum priority fee of a transaction. An auto price is lowered to stay within it; a given price that "
-        "exceeds it is refused. Defaults to 0.001.",
-    ),
-]
 TransactionSignature = Annotated[str, Argument(metavar="SIGNATURE", help="Signature of the transaction, in base58.")]
-Offline = Annotated[bool, option("--offline", help="Make no requests: show only what is known without the cluster.")]
 OutputFile = Annotated[
     Path | None,
     option(
@@ -301,73 +230,12 @@ OutputFile = Annotated[
         help="Write to this new file instead of stdout. An existing file is never overwritten.",
     ),
 ]
-Authority = Annotated[
-    str | None,
-    option(
-        "--authority",
-        metavar="PUBKEY",
-        help="Public key of the authority, if it is not the wallet. If its keypair is not on this computer, use "
-        "--unsigned or --sign-only.",
-    ),
-]
-FeePayer = Annotated[
-    str | None,
-    option(
-        "--fee-payer",
-        metavar="KEYPAIR|PUBKEY",
-        help="Account that pays fees and rent. Defaults to the wallet, or to the authority if no wallet signs.",
-    ),
-]
-DryRun = Annotated[
-    bool,
-    option("--dry-run", help="Simulate the transaction and show its effects; sign and send nothing."),
-]
-Unsigned = Annotated[
-    bool,
-    option("--unsigned", help="Simulate the transaction and print it, to be signed elsewhere; send nothing."),
-]
-SignOnly = Annotated[
-    bool,
-    option(
-        "--sign-only", help="Simulate the transaction, sign it with the available keys, and print it; send nothing."
-    ),
-]
-BlockhashOption = Annotated[
-    str | None,
-    option("--blockhash", metavar="HASH", help="Blockhash of the transaction, instead of the latest one."),
-]
-NonceOption = Annotated[
-    str | None,
-    option(
-        "--nonce",
-        metavar="PUBKEY",
-        help="Nonce account whose durable nonce replaces the blockhash, so that the transaction does not expire.",
-    ),
-]
-NonceAuthority = Annotated[
-    str | None,
-    option(
-        "--nonce-authority",
-        metavar="KEYPAIR|PUBKEY",
-        help="Authority of the nonce account. Defaults to --authority, or to the wallet.",
-    ),
-]
 SignatureElsewhere = Annotated[
     list[str] | None,
     option(
         "--signer",
         metavar="PUBKEY=SIGNATURE",
         help="Signature of this transaction that was made elsewhere. Repeatable.",
-    ),
-]
-ExportFile = Annotated[
-    Path | None,
-    option(
-        "--output-file",
-        "-o",
-        metavar="FILE",
-        help="With --unsigned or --sign-only, also write the transaction to this new file. An existing file is never "
-        "overwritten.",
     ),
 ]
 Yes = Annotated[bool, option("--yes", "-y", help="Confirm without being asked.")]

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
+from psyche_cli.cli.declarations import Declaration, flags_of, parameters_of
 from psyche_cli.cli.options import COMPLETION_VARIABLE, Option, output_options
-from psyche_cli.cli.sessions import Call, Declaration, flags_of, parameters_of
+from psyche_cli.cli.sessions import Call
 from psyche_cli.cli.verbs import SECTIONS, Verb
 from psyche_cli.limits import U64_MAX
 

@@ -6,41 +6,31 @@ a wallet is read or an endpoint is contacted. ``plain`` verbs need no session an
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from psyche_cli.cli.options import (
-    EXPECTED_VARIABLES,
-    VARIABLES,
-    ArchiveFile,
-    Authority,
-    BlockhashOption,
-    Commitment,
-    DryRun,
-    EnvFile,
-    ExportFile,
-    FeePayer,
-    FollowWsRpc,
-    LocalRpc,
-    MaxFee,
-    NonceAuthority,
-    NonceOption,
-    Offline,
-    Option,
-    PriorityFeePrice,
-    Rpc,
-    SignatureElsewhere,
-    SignOnly,
-    StateDir,
-    Timeout,
-    Unsigned,
-    WalletPath,
-    WritingTimeout,
-    WsRpc,
-    Yes,
+from psyche_cli.cli.declarations import Call as Call
+from psyche_cli.cli.declarations import Declaration, call_verb, parameters_of
+from psyche_cli.cli.options import Rpc, WalletPath
+from psyche_cli.cli.session_options import (
+    ARCHIVE,
+    COMMITMENT,
+    DRY_RUN,
+    ELSEWHERE,
+    ENV_FILE,
+    FOLLOW_WS_RPC,
+    LOCAL_RPC,
+    MAX_FEE,
+    OFFLINE,
+    PRIORITY_FEE,
+    RPC,
+    STATE_DIR,
+    TIMEOUT,
+    WRITING_TIMEOUT,
+    WS_RPC,
+    YES,
 )
 from psyche_cli.limits import LOCAL_RPC_URL
 
@@ -57,53 +47,6 @@ Reading: TypeAlias = "Callable[[Session], Result]"
 Writing: TypeAlias = "Callable[[SigningSession], Result]"
 """The part of a verb that needs an endpoint and a wallet."""
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
-_RPC = inspect.Parameter("rpc", _KEYWORD, default=None, annotation=Rpc)
-_LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=LocalRpc)
-_YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
-_STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
-_ENV_FILE = inspect.Parameter("env_file", _KEYWORD, default=None, annotation=EnvFile)
-_ARCHIVE = inspect.Parameter("archive", _KEYWORD, default=None, annotation=ArchiveFile)
-_OFFLINE = inspect.Parameter("offline", _KEYWORD, default=False, annotation=Offline)
-_COMMITMENT = inspect.Parameter("commitment", _KEYWORD, default=None, annotation=Commitment)
-_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=Timeout)
-_WRITING_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=WritingTimeout)
-_PRIORITY_FEE = inspect.Parameter("priority_fee", _KEYWORD, default=None, annotation=PriorityFeePrice)
-_MAX_FEE = inspect.Parameter("max_fee", _KEYWORD, default=None, annotation=MaxFee)
-_WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
-_FOLLOW_WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=FollowWsRpc)
-
-
-_DRY_RUN = inspect.Parameter("dry_run", _KEYWORD, default=False, annotation=DryRun)
-_ELSEWHERE = {
-    name: inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
-    for name, annotation, default in (
-        ("authority", Authority, None),
-        ("fee_payer", FeePayer, None),
-        ("unsigned", Unsigned, False),
-        ("sign_only", SignOnly, False),
-        ("blockhash", BlockhashOption, None),
-        ("nonce", NonceOption, None),
-        ("nonce_authority", NonceAuthority, None),
-        ("signer", SignatureElsewhere, None),
-        ("output_file", ExportFile, None),
-    )
-}
-"""Options for transactions that are signed or sent elsewhere."""
-
-
-class Call(NamedTuple):
-    """A verb's parsed command line.
-
-    ``values`` are its options and arguments by parameter. ``typed`` are the parameters given on the command line,
-    ``from_variables`` those set by an environment variable; all others have their defaults.
-    """
-
-    environment: Environment
-    values: Mapping[str, Any]
-    typed: frozenset[str] = frozenset()
-    from_variables: frozenset[str] = frozenset()
-
 
 class ForRun(NamedTuple):
     """The part of a verb that needs an endpoint and a wallet, for a run that is not named by an option.
@@ -116,64 +59,6 @@ class ForRun(NamedTuple):
     write: Writing
 
 
-class Declaration(NamedTuple):
-    """The declaration of a verb.
-
-    The signature of ``function`` declares the verb's own options, and its docstring is the help text. ``added`` are the
-    options of its session, and ``act`` runs the verb. ``example`` is a command line. ``word_counts`` are the numbers of
-    words of those options of a group that take more than one. ``open_options`` are options of a verb that take any
-    number of words. ``resolve`` replaces the call first, for a verb that takes its options in another form too.
-    """
-
-    function: Callable[..., Any]
-    act: Callable[[Call], Any]
-    example: str
-    added: Mapping[str, inspect.Parameter] = {}
-    word_counts: Mapping[str, int] = {}
-    open_options: tuple[str, ...] = ()
-    resolve: Callable[[Call], Call] = lambda call: call
-
-    @property
-    def parameters(self) -> dict[str, inspect.Parameter]:
-        """All options and arguments, by parameter name."""
-        return {**parameters_of(self.function), **self.added}
-
-    def run(self, call: Call) -> Result | None:
-        """Run the verb and return its result; None if the verb printed its output itself."""
-        call = self.resolve(call)
-        self._report_variables(call)
-        call.environment.typed = call.typed
-        result: Result | None = self.act(call)
-        return result
-
-    def _report_variables(self, call: Call) -> None:
-        """Report which options took their value from an environment variable with a very generic name."""
-        if not call.from_variables:
-            return
-        names = [
-            f"{flag} ({VARIABLES[flag]})"
-            for name, parameter in self.parameters.items()
-            if name in call.from_variables
-            for flag in flags_of(parameter)
-            if flag in VARIABLES.keys() - EXPECTED_VARIABLES
-        ]
-        if names:
-            call.environment.diagnostics.line(f"From the environment: {', '.join(names)}.")
-
-
-@functools.cache
-def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The options and arguments declared by the signature of a function, with evaluated annotations."""
-    found = inspect.signature(function, eval_str=True).parameters
-    return {name: parameter for name, parameter in found.items() if name != "call"}
-
-
-def flags_of(parameter: inspect.Parameter) -> tuple[str, ...]:
-    """The names of an option on the command line; empty for an argument."""
-    [declared] = parameter.annotation.__metadata__
-    return declared.names if isinstance(declared, Option) else ()
-
-
 def plain(*, example: str, word_counts: Mapping[str, int] | None = None) -> Callable[[Callable[..., Any]], Declaration]:
     """Declare a verb that needs no session or opens its own.
 
@@ -182,7 +67,7 @@ def plain(*, example: str, word_counts: Mapping[str, int] | None = None) -> Call
 
     def declare(function: Callable[..., Any]) -> Declaration:
         def act(call: Call) -> Any:
-            return _call(function, call)
+            return call_verb(function, call)
 
         return Declaration(function, act, example, word_counts=word_counts or {})
 
@@ -222,7 +107,7 @@ def reads(
                 call = with_env_file(call)
             if not follows:
                 _report_unused(call)
-            read: Reading | Result = _call(function, call)
+            read: Reading | Result = call_verb(function, call)
             if not callable(read):
                 return read
             if offline and call.values["offline"]:
@@ -241,18 +126,18 @@ def reads(
             ) as session:
                 return read(session)
 
-        added = _endpoint_options(local, _WRITING_TIMEOUT if settles else _TIMEOUT)
+        added = _endpoint_options(local, WRITING_TIMEOUT if settles else TIMEOUT)
         if follows:
             del added["timeout"]
-            added["ws_rpc"] = _FOLLOW_WS_RPC
+            added["ws_rpc"] = FOLLOW_WS_RPC
         if lasts:
             added.pop("timeout", None)
         if env_file:
-            added["env_file"] = _ENV_FILE
+            added["env_file"] = ENV_FILE
         if offline:
-            added["offline"] = _OFFLINE
+            added["offline"] = OFFLINE
         if has_archive:
-            added["archive"] = _ARCHIVE
+            added["archive"] = ARCHIVE
         return Declaration(function, act, example, added)
 
     return declare
@@ -294,7 +179,7 @@ def writes(
     def declare(function: Callable[..., Writing | ForRun]) -> Declaration:
         def act(call: Call) -> Result:
             _report_unused(call)
-            made: Writing | ForRun = _call(function, call)
+            made: Writing | ForRun = call_verb(function, call)
             if not isinstance(made, ForRun):
                 made = ForRun(call.values.get("run_id"), _intent(function, call), made)
             from psyche_cli.operations.elsewhere import HERE, parse_elsewhere
@@ -306,7 +191,7 @@ def writes(
             dry_run = call.values.get("dry_run", False)
             elsewhere = HERE._replace(mode="dry-run") if dry_run else HERE
             if not local and not here:
-                options = {name: call.values[name] for name in _ELSEWHERE}
+                options = {name: call.values[name] for name in ELSEWHERE}
                 elsewhere = parse_elsewhere(call.environment, dry_run=dry_run, **options)
             with signing_session(
                 call.environment,
@@ -323,17 +208,17 @@ def writes(
             ) as session:
                 return outcome_of(made.write, session)
 
-        added = _endpoint_options(local, _WRITING_TIMEOUT)
+        added = _endpoint_options(local, WRITING_TIMEOUT)
         if not local:
-            added["rpc"] = _RPC.replace(annotation=rpc)
-        added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
-        added["state_dir"] = _STATE_DIR
+            added["rpc"] = RPC.replace(annotation=rpc)
+        added["wallet"] = inspect.Parameter("wallet", inspect.Parameter.KEYWORD_ONLY, annotation=wallet, default=None)
+        added["state_dir"] = STATE_DIR
         if not here:
-            added["dry_run"] = _DRY_RUN
+            added["dry_run"] = DRY_RUN
         if not local:
-            added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE, **({} if here else _ELSEWHERE)}
+            added |= {"priority_fee": PRIORITY_FEE, "max_fee": MAX_FEE, **({} if here else ELSEWHERE)}
         if confirms:
-            added["yes"] = _YES
+            added["yes"] = YES
         return Declaration(function, act, example, added, open_options=open_options, resolve=resolve)
 
     return declare
@@ -341,8 +226,8 @@ def writes(
 
 def _endpoint_options(local: bool, timeout: inspect.Parameter) -> dict[str, inspect.Parameter]:
     if local:
-        return {"rpc": _LOCAL_RPC}
-    return {"rpc": _RPC, "ws_rpc": _WS_RPC, "commitment": _COMMITMENT, "timeout": timeout}
+        return {"rpc": LOCAL_RPC}
+    return {"rpc": RPC, "ws_rpc": WS_RPC, "commitment": COMMITMENT, "timeout": timeout}
 
 
 def _limits(call: Call, *, local: bool, settles: bool, follows: bool = False) -> dict[str, Any]:
@@ -369,14 +254,6 @@ def _limits(call: Call, *, local: bool, settles: bool, follows: bool = False) ->
 def _report_unused(call: Call) -> None:
     if call.values.get("ws_rpc") is not None:
         call.environment.progress("--ws-rpc is accepted for compatibility with the published client and has no effect.")
-
-
-def _call(function: Callable[..., Any], call: Call) -> Any:
-    """Call a verb's function with its own options, and with the ``Call`` if it has a parameter for it."""
-    code = function.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    own = {name: value for name, value in call.values.items() if name in names}
-    return function(call, **own) if "call" in names else function(**own)
 
 
 def _intent(function: Callable[..., Any], call: Call) -> str:

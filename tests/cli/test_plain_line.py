@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from psyche_cli.cli.command_line import CommandLine
 from psyche_cli.cli.command_tree import root_command
+from psyche_cli.cli.declarations import Declaration
 from psyche_cli.cli.options import VARIABLES
 from psyche_cli.cli.plain_line import plain_line
-from psyche_cli.cli.sessions import Declaration
 from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.limits import U64_MAX
