@@ -31,6 +31,7 @@ from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.localnet.play_payloads import PlayedData
 from psyche_cli.operations.localnet.ready_data import ReadyData
+from psyche_cli.operations.migrations.payloads import RehearsedMigration
 from psyche_cli.operations.monitoring import monitor_payloads as monitor
 from psyche_cli.operations.monitoring.payloads import MetricsData, MetricsFileData, MetricsReadyData
 from psyche_cli.operations.nonces import payloads as nonces
@@ -75,7 +76,7 @@ def _written(data: Any) -> Any:
 _RESULTS: Final[dict[str, Any]] = {
     "plan": OperationResult[PlanData],
     "apply": OperationResult[AppliedData | ProgressData],
-    "migrate": OperationResult[PlanData],
+    "migrate": OperationResult[PlanData | RehearsedMigration],
     "drift": OperationResult[DriftData],
     "create-run": _written(CreateRunData),
     "update-config": _written(config.UpdateConfigData),

@@ -60,6 +60,14 @@ def command(
             help="New folder for the accounts and files of the old run. Defaults to FILE-export beside FILE.",
         ),
     ] = None,
+    rehearse: Annotated[
+        bool,
+        option(
+            "--rehearse",
+            help="Carry out the plan on a local validator in this process, with copies of the run's accounts, and play "
+            "an epoch of the new run there. Nothing is sent to the cluster.",
+        ),
+    ] = False,
     treasurer_index: TreasurerIndex = None,
     wallet: WalletAddress = None,
 ) -> Reading:
@@ -72,9 +80,9 @@ def command(
     another id. Exits with code 0 if there is nothing to do, and 2 otherwise. Sends nothing: apply carries out the plan.
     """
     from psyche_cli.errors import UsageError
-    from psyche_cli.operations.migrations.migrate import MigrateRequest, migrate_run
+    from psyche_cli.operations.migrations.migrate import MigrateRequest, migrate_run, rehearse_run
     from psyche_cli.operations.migrations.proposal import Changes
-    from psyche_cli.operations.observe.authority_check import wallet_if_any
+    from psyche_cli.operations.observe.authority_check import signer_if_any, wallet_if_any
     from psyche_cli.protocol.addresses import check_new_run_id, parse_pubkey
 
     if no_treasurer and treasurer_collateral_mint is not None:
@@ -95,5 +103,10 @@ def command(
         export=export_dir,
         output_file=output_file,
     )
+    if rehearse:
+        if output_file is not None:
+            raise UsageError("--rehearse writes no plan: omit --output-file.")
+        signer = signer_if_any(call.environment, wallet)
+        return lambda session: rehearse_run(session, request, wallet=signer)
     key = wallet_if_any(call.environment, wallet)
     return lambda session: migrate_run(session, request, wallet=key)

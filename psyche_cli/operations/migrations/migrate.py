@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -19,6 +19,10 @@ from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
 from psyche_cli.run_file.load import load_run_file, parse_run_file
 from psyche_cli.run_file.write import run_file_toml
+
+if TYPE_CHECKING:
+    from psyche_cli.operations.migrations.payloads import RehearsedMigration
+    from psyche_cli.solana.wallet import Wallet
 
 
 class MigrateRequest(NamedTuple):
@@ -57,6 +61,26 @@ def migrate_run(session: Session, request: MigrateRequest, *, wallet: Pubkey | N
     if output_file is not None:
         next_step = session.given.command("apply", str(output_file))
     return plan_target(session, target, wallet=wallet, output_file=output_file, next_step=next_step, notes=notes)
+
+
+def rehearse_run(
+    session: Session, request: MigrateRequest, *, wallet: Wallet | None
+) -> OperationResult[RehearsedMigration]:
+    """Carry out the plan of ``migrate_run`` on a local validator; the file is written first if it does not exist.
+
+    ``wallet`` signs if it has the key of the owner; None if there is none. Raises the errors of ``migrate_run`` and
+    ``rehearse_migration``.
+    """
+    from psyche_cli.operations.migrations.rehearse import rehearse_migration
+
+    notes = _proposed(session, request)
+    wanted = as_written(load_run_file(request.file))
+    migration = migration_of(session, request.run_id, wanted, request.folder, request.treasurer_index)
+    old = find_old_run(session, request.run_id, request.treasurer_index)
+    owner = old.run.main_authority
+    if wallet is not None and not old.closes and old.is_halted:
+        owner = wallet.address  # the old run is left as it is, so anyone can create the new one
+    return rehearse_migration(session, wanted, migration, owner=owner, wallet=wallet, notes=notes)
 
 
 def _proposed(session: Session, request: MigrateRequest) -> tuple[str, ...]:

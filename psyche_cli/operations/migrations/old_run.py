@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psyche_cli.operations.rewards.collateral import Obligations, obligations_of
+from psyche_cli.operations.run_files.values import ORIGINS
 from psyche_cli.operations.runs.find import Run, locate_run
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.layouts.known import WRITTEN
@@ -13,9 +14,6 @@ from psyche_cli.protocol.run_states import RunState
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
-
-_SAVED: Final = {"P2P": "Hub", "Dummy": "Hub", "P2PGcs": "Gcs"}
-"""Where the checkpoint of a run is loaded from if no member of its last epoch is there to share it."""
 
 
 class Origin(NamedTuple):
@@ -112,7 +110,7 @@ def saved_checkpoint(checkpoint: Any) -> Any:
     if not isinstance(checkpoint, Mapping):
         return checkpoint
     [(kind, place)] = checkpoint.items()
-    return {_SAVED.get(kind, kind): place}
+    return {ORIGINS.get(kind, kind): place}
 
 
 def same_place(one: Any, other: Any) -> bool:

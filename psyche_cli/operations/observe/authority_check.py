@@ -16,7 +16,7 @@ from psyche_cli.solana.deployments import (
     program_data_address,
 )
 from psyche_cli.solana.rpc.client import SIGNATURES_PER_CALL
-from psyche_cli.solana.wallet import load_wallet
+from psyche_cli.solana.wallet import Wallet, load_wallet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,14 @@ def wallet_if_any(environment: Environment, path: Path | None) -> Pubkey | None:
 
     Raises WalletError for a wallet that was specified and cannot be read.
     """
+    wallet = signer_if_any(environment, path)
+    return None if wallet is None else wallet.address
+
+
+def signer_if_any(environment: Environment, path: Path | None) -> Wallet | None:
+    """Like ``wallet_if_any``, for the wallet itself."""
     try:
-        return load_wallet(environment, path, environment.diagnostics.line).address
+        return load_wallet(environment, path, environment.diagnostics.line)
     except WalletNotFound:
         if path is not None:
             raise

@@ -16,7 +16,7 @@ from psyche_cli.run_file.wanted import WantedRun
 NEW: Final = "new"
 """The wanted value of ``run`` for a run that is to be created, whose account has a random address."""
 
-_ORIGINS: Final = {"P2P": "Hub", "Dummy": "Hub", "P2PGcs": "Gcs"}
+ORIGINS: Final = {"P2P": "Hub", "Dummy": "Hub", "P2PGcs": "Gcs"}
 """What the programs turn the kinds of checkpoints into during a run, which is not a change by anyone."""
 
 
@@ -129,7 +129,7 @@ def _checkpoint(model: Mapping[str, Any]) -> Any:
 def _origin(checkpoint: Any) -> Any:
     """Where a checkpoint comes from. That of a run that has started is in a repository or a bucket."""
     [(kind, place)] = checkpoint.items()
-    return _ORIGINS.get(kind, kind), dict(place)
+    return ORIGINS.get(kind, kind), dict(place)
 
 
 def _rates(wanted: WantedRun, actual: ActualRun) -> dict[str, Value]:
