@@ -27,7 +27,8 @@ from psyche_cli.localnet.chain.history import History, HistoryMark, TransactionR
 from psyche_cli.localnet.chain.journal import ChainTime, NotRecorded
 from psyche_cli.localnet.chain.number_ranges import union
 from psyche_cli.localnet.storage.archive import LedgerArchive
-from psyche_cli.localnet.storage.ledger_file import Change, Indexed, LedgerFile, create_file, indexed
+from psyche_cli.localnet.storage.ledger_change import Change, Indexed, indexed
+from psyche_cli.localnet.storage.ledger_file import LedgerFile, create_file
 from psyche_cli.localnet.storage.ledger_folder import LedgerFolder, reason_of, unusable
 from psyche_cli.localnet.storage.ledger_reader import read_ledger
 from psyche_cli.localnet.storage.ledger_state import LedgerHeader

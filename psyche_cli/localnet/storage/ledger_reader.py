@@ -19,7 +19,8 @@ from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.storage.checksums import checksum, sql_pair_digest, unsealed
-from psyche_cli.localnet.storage.ledger_file import APPLICATION, FORMAT, account_digest
+from psyche_cli.localnet.storage.ledger_change import account_digest
+from psyche_cli.localnet.storage.ledger_file import APPLICATION, FORMAT
 from psyche_cli.localnet.storage.ledger_state import LedgerHeader, LedgerState, SetDigest
 from psyche_cli.localnet.storage.rows import (
     block_key,
