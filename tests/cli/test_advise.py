@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ RUN = ("--run-id", "test")
 
 def play(house: House, *, epochs: int = 3, clients: int = 4, habits: Habits, **config: int) -> RunDriver:
     """Play a run of simulated members for some epochs."""
-    run = house.driver().create({**CONFIG, "total_steps": 1000, **config})
+    run = house.driver().create({**CONFIG, "total_steps": 1000, "epoch_time": 30, **config})
     run.resume()
     run.play(lambda now: now.account.epoch >= epochs, clients=clients, habits=habits)
     return run
@@ -35,7 +36,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> House:
     chain, files = Chain.start(home, stopped_at=1_800_000_000, owner=1_000)
     cli = CommandLine(home, chain.transport, {"WALLET_PRIVATE_KEY_PATH": str(files["owner"])})
     house = House(chain, cli, files["owner"], files["owner"])
-    play(house, habits=Habits(train_seconds=4), warmup_time=30)
+    play(house, habits=Habits(train_seconds=4), warmup_time=28)
     return house
 
 
@@ -63,7 +64,7 @@ def changes(data: Any) -> dict[str, int]:
 
 def test_limits_that_are_far_too_long(still_house: House) -> None:
     """Rounds of 4 s, warmups and checkpoints in the second in which they begin."""
-    play(still_house, habits=Habits(train_seconds=4), max_round_train_time=50, warmup_time=30)
+    play(still_house, habits=Habits(train_seconds=4), max_round_train_time=28, warmup_time=24)
     data = advise(still_house)
     assert (data["source"], data["epochs"], data["reliable"], data["gaps"]) == ("history", 3, True, 0)
     of_rounds = figures(data, "max_round_train_time")
@@ -86,7 +87,7 @@ def test_limits_that_are_far_too_long(still_house: House) -> None:
 
 def test_members_that_are_slower_than_a_round(still_house: House) -> None:
     """Reports come 2 s after max_round_train_time, in RoundWitness. With the advised value they come in time."""
-    run = play(still_house, habits=Habits(train_seconds=22), round_witness_time=5, epochs=4)
+    run = play(still_house, habits=Habits(train_seconds=22), round_witness_time=5, epoch_time=60)
     data = advise(still_house)
     assert verdict(data, "max_round_train_time") == ("change", 35)  # 22 * 1.5 + 2
     of_rounds = figures(data, "max_round_train_time")
@@ -98,7 +99,7 @@ def test_members_that_are_slower_than_a_round(still_house: House) -> None:
     run.update(config={**run.account.config, "max_round_train_time": 35})
     run.resume()
     assert advise(still_house)["rounds"] == 0, "rounds before a change of the configuration are no evidence for it"
-    run.play(lambda now: now.account.epoch >= 9, clients=4, habits=Habits(train_seconds=22))
+    run.play(lambda now: now.account.epoch >= 6, clients=4, habits=Habits(train_seconds=22))
     again = advise(still_house)
     assert figures(again, "max_round_train_time")["rounds_with_late_reports"] == 0
     assert verdict(again, "max_round_train_time") == ("keep", None)
@@ -245,7 +246,7 @@ def written(house: House, folder: Path, *, inline: bool) -> Path:
 
 def patched(outcome: Outcome, folder: Path) -> None:
     """Carry out the command line that the output suggests."""
-    [line] = [line for line in outcome.stderr.splitlines() if line.startswith("Next: ")]
+    [line] = [line for line in outcome.stderr.splitlines() if line.startswith("Next: patch ")]
     subprocess.run(["sh", "-c", line.removeprefix("Next: ")], cwd=folder, check=True, stdout=subprocess.PIPE)
 
 
@@ -271,7 +272,7 @@ def test_the_diff_is_applied_by_patch(
     wanted = before.replace(b"max_round_train_time   =   20", b"max_round_train_time   =   8")
     for old, new in (
         (b"round_witness_time = 3", b"round_witness_time = 2"),
-        (b"warmup_time = 30", b"warmup_time = 2"),
+        (b"warmup_time = 28", b"warmup_time = 2"),
         (b"cooldown_time = 7", b"cooldown_time = 4"),
     ):
         wanted = wanted.replace(old, new)
@@ -289,14 +290,20 @@ def test_the_diff_is_applied_by_patch(
 def test_the_dumped_file_is_patched(played: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     played.cli.json("config", "dump", "--full", *RUN, "-o", "run.toml")
-    patched(played.cli("advise", *RUN, "-o", "advice.diff"), tmp_path)
+    outcome = played.cli("advise", *RUN, "-o", "advice.diff")
+    assert [line for line in outcome.stderr.splitlines() if line.startswith("Next: ")] == [
+        "Next: psyche-cli config dump --run-id test --full -o run.toml",
+        "Next: patch -p0 < advice.diff",
+        "Next: psyche-cli plan run.toml",
+    ]
+    patched(outcome, tmp_path)
     assert "max_round_train_time = 8" in (tmp_path / "run.toml").read_text()
     assert advise(played, "--file", "run.toml")["diff"] == ""
 
 
 def test_a_file_that_differs_from_the_run(played: House, tmp_path: Path) -> None:
     file = written(played, tmp_path, inline=True)
-    file.write_bytes(file.read_bytes().replace(b"epoch_time = 60", b"epoch_time = 90"))
+    file.write_bytes(file.read_bytes().replace(b"epoch_time = 30", b"epoch_time = 90"))
     outcome = played.cli("advise", *RUN, "--file", file)
     assert "differs from the run in epoch_time" in outcome.stderr
     assert "+cooldown_time = 4" in outcome.stdout
@@ -331,6 +338,8 @@ def test_runs_without_a_story(still_house: House) -> None:
     data = still_house.cli.json("advise", "--run-id", "other")
     assert (data["rounds"], data["epochs"], data["diff"]) == (0, 0, "")
     assert {one["verdict"] for one in data["settings"]} == {"unknown"}
+    shown = still_house.cli("advise", "--run-id", "other").stdout
+    assert "Run other: too little evidence for advice, 0 rounds in 0 epochs." in shown
 
 
 def test_a_few_rounds_are_too_little_evidence(still_house: House) -> None:
@@ -395,6 +404,29 @@ def test_a_ledger_that_begins_too_late(still_house: House) -> None:
     assert "its creation is in a gap of the ledger" in message
     still_house.cli.open_transport = connect
     assert advise(still_house)["gaps"] == 0
+
+
+def test_a_transaction_that_is_missing(played: House, tmp_path: Path) -> None:
+    """Facts from there on are not used."""
+    whole = advise(played)
+    lines = played.cli("history", *RUN, "--kind", "tick", "--format", "csv").stdout.splitlines()
+    ticks = [row["signature"] for row in csv.DictReader(lines)]
+    hidden = ticks[len(ticks) // 2]
+    connect = played.cli.open_transport
+
+    def without(request: dict[str, Any], answer: dict[str, Any]) -> None:
+        if request["method"] == "getSignaturesForAddress":
+            answer["result"] = [one for one in answer["result"] if one["signature"] != hidden]
+
+    played.cli.open_transport = lambda url: Altered(connect(url), without)
+    try:
+        outcome = played.cli("advise", *RUN, "--state-dir", tmp_path / "state", "--output", "json")
+    finally:
+        played.cli.open_transport = connect
+    data = outcome.json["data"]
+    assert data["reliable"] is False
+    assert 0 < data["rounds"] < whole["rounds"]
+    assert any("disagree" in one for one in outcome.json["warnings"])
 
 
 def test_another_layout(still_house: House) -> None:

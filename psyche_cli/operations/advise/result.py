@@ -29,7 +29,10 @@ _OVERDUE: float = 5.0
 
 @dataclass(frozen=True)
 class Ground:
-    """What advice is based on. ``run_id`` and ``incarnation`` are None for a simulation."""
+    """What advice is based on. ``run_id`` and ``incarnation`` are None for a simulation.
+
+    ``commands_before`` and ``commands_after`` are suggested before and after the command that applies the diff.
+    """
 
     name: str
     facts: Facts
@@ -40,6 +43,8 @@ class Ground:
     gaps: int = 0
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    commands_before: tuple[str, ...] = ()
+    commands_after: tuple[str, ...] = ()
 
 
 def advice_result(
@@ -70,7 +75,9 @@ def advice_result(
         diff=diff,
         diff_file=str(output_file) if diff and output_file is not None else None,
     )
-    apply = (target.patch_command(str(output_file)),) if data.diff_file is not None else ()
+    apply: tuple[str, ...] = ()
+    if data.diff_file is not None:
+        apply = (*ground.commands_before, target.patch_command(data.diff_file), *ground.commands_after)
     return OperationResult(
         summary=summary_of(data, ground.name),
         data=data,

@@ -97,6 +97,8 @@ def advise_on_run(session: Session, request: Request) -> OperationResult[AdviceO
         reliable=story.problem is None,
         gaps=story.gaps,
         warnings=warnings,
+        commands_before=_dumping(session, request, target),
+        commands_after=(session.given.command("plan", str(target.given or target.name)),) if target.run_id else (),
     )
     return advice_result(ground, verdicts, target, request.output_file)
 
@@ -163,6 +165,13 @@ def _dumped(session: Session, run_id: str, seen: Observation | None, last: Coord
         account = seen.run.account
         return Target(run_file_text(seen.run, permits), _RUN_FILE, account.config, account.model, run_id=run_id)
     return Target(to_toml(last.config, last.model), _CONFIGURATION, last.config, last.model)
+
+
+def _dumping(session: Session, request: Request, target: Target) -> tuple[str, ...]:
+    """The command that writes the file which the diff changes, if the user has not named one and the run exists."""
+    if request.target is not None or target.run_id is None:
+        return ()
+    return (session.given.command("config dump", "--full", "-o", target.name, run_id=request.run_id),)
 
 
 def _warnings(story: _Story) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ def summary_of(data: AdviceOnSettings, name: str) -> str:
     changes = sum(one.verdict == "change" for one in data.settings)
     facts = f"{counted(data.rounds, 'round')} in {counted(data.epochs, 'epoch')}"
     facts = f"a simulation of {facts}" if data.source == "simulation" else facts
+    if all(one.verdict == "unknown" for one in data.settings):
+        return f"{name}: too little evidence for advice, {facts}."
     if changes == 0:
         return f"{name}: nothing should change, according to {facts}."
     return f"{name}: {counted(changes, 'setting')} should change, according to {facts}."
