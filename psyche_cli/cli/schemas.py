@@ -39,7 +39,7 @@ from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, Use
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
-from psyche_cli.operations.run_files.payloads import AppliedData, DriftData, PlanData, ProgressData
+from psyche_cli.operations.run_files.payloads import AppliedData, DriftData, DryAppliedData, PlanData, ProgressData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.schedule.payloads import ScheduledData
 from psyche_cli.operations.simulation.payloads import SimulationData
@@ -75,7 +75,7 @@ def _written(data: Any) -> Any:
 
 _RESULTS: Final[dict[str, Any]] = {
     "plan": OperationResult[PlanData],
-    "apply": OperationResult[AppliedData | ProgressData],
+    "apply": OperationResult[AppliedData | ProgressData | DryAppliedData],
     "migrate": OperationResult[PlanData | RehearsedMigration],
     "drift": OperationResult[DriftData],
     "create-run": _written(CreateRunData),
@@ -178,7 +178,7 @@ _EXIT_CODES: Final = {
     "can-join": (0, 1),
     "config diff": (0, 1),
     "monitor": (0, 1, 10),
-    "drift": (0, 2),
+    "drift": (0, 2, 3),
     "plan": (0, 2),
     "migrate": (0, 2),
     "rehearse": (0, 14, 15, 16),

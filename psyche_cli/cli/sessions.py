@@ -162,6 +162,7 @@ def writes(
     example: str,
     local: bool = False,
     here: bool = False,
+    dry_run: bool | None = None,
     rpc: Any = Rpc,
     wallet: Any = WalletPath,
     confirms: bool = False,
@@ -171,7 +172,8 @@ def writes(
     """Declare a verb that needs an endpoint and a wallet.
 
     A verb that is only done ``here``, because each of its transactions depends on what the one before it has changed,
-    has no options for dry runs and for transactions that are signed or sent elsewhere. ``rpc`` and ``wallet`` annotate
+    has no options for transactions that are signed or sent elsewhere, and none for a dry run unless ``dry_run`` says
+    otherwise. ``rpc`` and ``wallet`` annotate
     the options for the endpoints and the keypair file. ``confirms`` adds ``--yes``, for a verb that asks for
     confirmation of an irreversible action. ``resolve`` is that of the ``Declaration``.
     """
@@ -188,11 +190,11 @@ def writes(
 
             fee = requested_fee(call.values.get("priority_fee"), call.values.get("max_fee"))
 
-            dry_run = call.values.get("dry_run", False)
-            elsewhere = HERE._replace(mode="dry-run") if dry_run else HERE
+            is_dry_run = call.values.get("dry_run", False)
+            elsewhere = HERE._replace(mode="dry-run") if is_dry_run else HERE
             if not local and not here:
                 options = {name: call.values[name] for name in ELSEWHERE}
-                elsewhere = parse_elsewhere(call.environment, dry_run=dry_run, **options)
+                elsewhere = parse_elsewhere(call.environment, dry_run=is_dry_run, **options)
             with signing_session(
                 call.environment,
                 rpc=call.values["rpc"],
@@ -213,7 +215,7 @@ def writes(
             added["rpc"] = RPC.replace(annotation=rpc)
         added["wallet"] = inspect.Parameter("wallet", inspect.Parameter.KEYWORD_ONLY, annotation=wallet, default=None)
         added["state_dir"] = STATE_DIR
-        if not here:
+        if (not here) if dry_run is None else dry_run:
             added["dry_run"] = DRY_RUN
         if not local:
             added |= {"priority_fee": PRIORITY_FEE, "max_fee": MAX_FEE, **({} if here else ELSEWHERE)}

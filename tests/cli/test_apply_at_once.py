@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,8 @@ def test_a_balance_that_changes_at_the_last_moment(house: House, funded: Path) -
         done = apply_file(house, file)
         assert done.code is ExitCode.OK, done.stderr
         assert "planned again" in done.stderr
+        failed = [warning for warning in done.json["warnings"] if "failed on-chain" in warning]
+        assert len(failed) == (method == "sendTransaction")
         assert vault_tokens(house) == before + 60
 
 
@@ -160,6 +163,10 @@ def test_two_computers_at_once(house: House, base: WantedRun, tmp_path: Path, lo
         folder = tmp_path / f"{number}"
         folder.mkdir()
         outcomes = at_once(house, folder, words, chance)
+        for outcome in outcomes:
+            failed = re.findall(r"Sending .*: (\w+)", outcome.stderr)
+            if outcome.code is ExitCode.OK and outcome.json["data"]["already_so"]:
+                assert not failed, "something was sent"
         told = [outcome.json["error"]["code"] for outcome in outcomes if outcome.code is not ExitCode.OK]
         assert told in ([], ["already_exists"]), f"{random_seed}:{number}"
         _ends_as_written(house, file, base, 60)

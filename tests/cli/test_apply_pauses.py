@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode
+from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedRun
 from tests.cli.conftest import House
@@ -23,6 +25,7 @@ from tests.support.declared_runs import (
     write_declared_run,
 )
 from tests.support.run_driver import RunDriver
+from tests.support.state_home import state_home
 
 RUN = ("--run-id", "test")
 
@@ -163,6 +166,50 @@ def test_the_wait_ends_if_another_process_resumes_the_run(house: House, training
     assert (refused.code, refused.json["error"]["code"]) == (ExitCode.REFUSED, "wrong_run_state")
     assert dumped_run(house) == before
     assert refused.stderr.count("Sending") == 1
+
+
+def test_other_processes_may_act_while_a_pause_is_waited_for(house: House, training: Path) -> None:
+    """The pause may depend on a scheduled tick. Afterwards, the lock is taken again, once it is free."""
+    folder = state_home(house.cli.home) / "psyche-cli"
+    taken: list[object] = []
+
+    class Ticking(NoEnd):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if taken and not house.driver().account.pending_pause:
+                held.close()
+            if not taken and house.driver().account.pending_pause:
+                held.enter_context(applying(folder, "test"))
+                taken.append(True)
+                house.enter(RunState.PAUSED)
+
+    with ExitStack() as held:
+        house.cli.clock = Ticking(house)
+        assert apply_file(house, training).code is ExitCode.OK
+        assert taken
+        with applying(folder, "test"):
+            assert apply_file(house, training).json["error"]["code"] == "apply_running"
+
+
+def test_a_lock_that_is_not_free_again(house: House, training: Path) -> None:
+    folder = state_home(house.cli.home) / "psyche-cli"
+
+    class Taken(NoEnd):
+        is_taken = False
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if not self.is_taken and house.driver().account.pending_pause:
+                held.enter_context(applying(folder, "test"))
+                self.is_taken = True
+                house.enter(RunState.PAUSED)
+
+    with ExitStack() as held:
+        house.cli.clock = Taken(house)
+        refused = apply_file(house, training)
+        assert refused.json["error"]["code"] == "apply_running"
+        assert "To continue: psyche-cli apply" in refused.json["error"]["hint"]
+    assert [step["kind"] for step in apply_file(house, training).data["steps"]] == ["update", "resume"]
 
 
 @pytest.mark.parametrize("on_timeout", ["leave", "resume"])

@@ -12,6 +12,7 @@ from psyche_cli.errors import ExitCode, Unreachable
 from psyche_cli.run_file.wanted import WantedFunding, WantedRun, WantedTreasurer
 from tests.cli.conftest import RUN_FILE, House
 from tests.cli.harness import Outcome, address_of, methods_of
+from tests.history.endpoints import Partial
 from tests.support.clocks import FastClock
 from tests.support.declared_runs import KEYS, write_declared_run
 from tests.support.relays import Relay
@@ -145,3 +146,57 @@ def test_funding_and_what_cannot_be_changed(house: House, base: WantedRun, file:
 def test_an_invalid_file_is_no_drift(house: House, file: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("version = 1")
     assert drift(house, file, tmp_path / "bad.toml").code is ExitCode.CONFIGURATION
+
+
+def test_one_file_of_several_cannot_be_compared(house: House, base: WantedRun, file: Path, tmp_path: Path) -> None:
+    """The others are compared; a single file is an error."""
+    house.cli.json("update-config", *RUN, "--name", "B")
+    wrong = write_declared_run(replace(base, slashing_rate="0.0000001"), tmp_path / "wrong.toml")
+    (tmp_path / "unknown.toml").write_text('version = 1\nrun_id = "test"\ncolour = 1\n')
+    outcome = drift(house, tmp_path / "unknown.toml", file, tmp_path / "none.toml", wrong)
+    assert outcome.code == outcome.json["exit_code"] == ExitCode.CONFIGURATION
+    files = outcome.json["data"]["files"]
+    codes = [one["error"] and one["error"]["code"] for one in files]
+    assert codes == ["configuration_error", None, "configuration_error", "invalid_amount"]
+    assert [one["run_id"] for one in files] == [None, "test", None, "test"]
+    assert [one["as_written"] for one in files] == [False] * 4
+    assert [one["key"] for one in files[1]["different"]] == ["metadata.name"]
+    assert "colour" in files[0]["error"]["problems"][0]
+    text = house.cli("drift", file, wrong).stdout
+    assert text.startswith("1 of 2 runs differs from its file, and 1 cannot be compared.")
+    assert f"{wrong}: cannot be compared: " in text
+    assert house.cli("drift", tmp_path / "none.toml").code is ExitCode.CONFIGURATION
+
+
+@pytest.mark.parametrize("first", ["names", "authorizations"])
+def test_nobody_is_blamed_for_what_a_gap_hides(house: House, file: Path, first: str) -> None:
+    """Neither the author of the last change before the gap nor that of another one after it."""
+    house.cli.json("history", *RUN)
+    made = [
+        ("update-config", *RUN, "--name", "B"),
+        ("join-authorization-delete", "--permissionless"),
+        ("update-config", *RUN, "--description", "Other words"),
+    ]
+    for words in made if first == "names" else made[::-1]:
+        house.cli.json(*words)
+    records = list(house.chain.dispatcher.context.bank.history.records())
+    slots = {str(one.signature): one.slot for one in records}
+    connect = house.cli.open_transport
+    # The endpoint only has the latest of the three.
+    house.cli.open_transport = lambda url: Partial(connect(url), slots, first=records[-1].slot)
+    found = different(drift(house, file))
+    assert found.keys() == {"metadata.name", "metadata.description", "join.everyone"}
+    assert [one["changed_by"] for one in found.values()] == [None] * 3
+
+
+def test_delegates_and_who_changed_them(house: House, base: WantedRun, file: Path) -> None:
+    """An authorization that is activated again is no change of its delegates."""
+    house.cli.json("history", *RUN)
+    owner = str(address_of(house.owner))
+    words = ("join-authorization-delegate", "--join-authority", owner, "--delegates-clear")
+    [changed] = house.cli(*words, "--output", "json").json["transactions"]
+    house.cli.json("join-authorization-delete", "--authorizer", owner)
+    house.cli.json("join-authorization-create", "--authorizer", owner)
+    found = different(drift(house, file))
+    assert found.keys() == {f"join.authorizations.{owner}.delegates"}
+    assert found[f"join.authorizations.{owner}.delegates"]["changed_by"]["signature"] == changed["signature"]

@@ -305,6 +305,20 @@ def test_a_plan_that_was_edited_is_refused(
     assert "was changed" in refused.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "change", [{"steps": None}, {"run_file": 5}, {"ground": []}, {"received": "x"}, {"wallet": None}, {"format": "1"}]
+)
+def test_a_plan_with_a_digest_but_another_content(
+    house: House, base: WantedRun, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = plan_file(house, base, tmp_path)
+    plan = {**json.loads(path.read_text()), **change}
+    del plan["digest"]
+    canonical = json.dumps(plan, sort_keys=True, separators=(",", ":"))
+    path.write_text(json.dumps({**plan, "digest": hashlib.sha256(canonical.encode()).hexdigest()}))
+    assert apply_file(house, path).json["error"]["code"] == "usage_error"
+
+
 @pytest.mark.parametrize("text", ["{", "{}", '{"digest": 1}', '{"digest": ' + "[" * 5000])
 def test_what_is_not_a_plan(house: House, tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)

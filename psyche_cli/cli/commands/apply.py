@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from psyche_cli.results import OperationResult
 
 
-@writes(example="psyche-cli apply run.toml --yes", here=True, confirms=True)
+@writes(example="psyche-cli apply run.toml --yes", here=True, dry_run=True, confirms=True)
 def command(
     call: Call,
     *,
@@ -56,6 +57,7 @@ def command(
     from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.durations import parse_duration
     from psyche_cli.operations.run_files.apply import apply_run
+    from psyche_cli.operations.run_files.dry_apply import dry_apply
     from psyche_cli.operations.run_files.given import read_given
     from psyche_cli.operations.run_files.lock import applying
     from psyche_cli.operations.run_files.pause_wait import LONGEST, PauseWait
@@ -77,6 +79,12 @@ def command(
         if lines:
             print_line(environment, one_line_json("apply", result))
 
+    def printed(result: OperationResult[Any]) -> OperationResult[Any] | None:
+        if not lines:
+            return result
+        show(result)
+        return None
+
     target, ids = Target(wanted), [run_id]
     if reviewed is not None and reviewed.migration is not None:
         from psyche_cli.operations.migrations.target import Migration, MigrationTarget
@@ -86,19 +94,25 @@ def command(
     request = Applying(target, reviewed, PauseWait(seconds, on_timeout), again, show)
 
     def write(session: SigningSession) -> Any:
-        with ExitStack() as locks:
-            for one in ids:
-                locks.enter_context(applying(folder, one))
+        if call.values["dry_run"]:
+            return printed(dry_apply(session, request, logs=environment.output.verbose))
+        with ExitStack() as held:
+            locks = [held.enter_context(applying(folder, one)) for one in ids]
+
+            @contextmanager
+            def unlocked() -> Iterator[None]:
+                with ExitStack() as released:
+                    for lock in reversed(locks):  # taken again in the order in which they were taken
+                        released.enter_context(lock.released(environment.clock))
+                    yield
+
             try:
-                result = apply_run(session, request)
+                result = apply_run(session, request._replace(unlocked=unlocked))
             except BaseException:
                 # A transfer that it has made stays unsettled in the journal, so that the next attempt counts it.
                 environment.after_output.clear()
                 raise
-        if not lines:
-            return result
-        show(result)
-        return None
+        return printed(result)
 
     # The intent does not depend on the file, so that a later version of it settles what this one leaves unsettled.
     return ForRun(run_id, intent_text("apply", {"run_id": run_id}), write)

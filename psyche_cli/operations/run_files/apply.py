@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from psyche_cli.amounts import format_amount, format_sol
 from psyche_cli.errors import UsageError
@@ -16,7 +17,11 @@ from psyche_cli.operations.run_files.planning import Plan
 from psyche_cli.operations.run_files.review import refuse_stale
 from psyche_cli.operations.run_files.work import Applying, Work, refuse_obstacles
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
+
+_MOST_TITLES: Final = 20
+"""How many steps the question names."""
 
 
 def apply_run(session: SigningSession, applying: Applying) -> OperationResult[AppliedData]:
@@ -31,25 +36,49 @@ def apply_run(session: SigningSession, applying: Applying) -> OperationResult[Ap
     so that something else is to be done; NotReached if a pause does not take effect in time; NotConfirmed; and the
     errors of the operations.
     """
+    others = OtherTransfers(session)
+    see_recent_transfers(session)
+    others.settle()
+    prepared = prepare(session, applying)
+    actual, plan = prepared.actual, prepared.plan
+    work = Work(session, applying, plan, prepared.budget, others, prepared.earlier)
+    if plan.steps and confirm(session, applying, prepared):
+        # The run may have changed before the user answered.
+        others.settle()
+        actual = applying.target.read(session, session.authority)
+        plan = _checked(applying, actual, prepared.budget)
+    return work.result(is_short=work.perform_all(plan, actual))
+
+
+class Prepared(NamedTuple):
+    """What is read and planned before anything is done.
+
+    ``earlier`` are transfers to the vault that an interrupted attempt has made.
+    """
+
+    actual: ActualRun
+    plan: Plan
+    budget: Budget
+    earlier: Sequence[Receipt]
+
+
+def prepare(session: SigningSession, applying: Applying) -> Prepared:
+    """Read the run and plan. Raises Refused with the obstacles, StalePlan, and UsageError for another place."""
     target, reviewed = applying.target, applying.reviewed
     landed = [receipt for receipt in session.settled if receipt.label == TOP_UP]
     session.earlier = None  # the steps must not take it for theirs
-    see_recent_transfers(session)
-    others = OtherTransfers(session)
-    others.settle()
     if reviewed is not None:
         _require_same_place(session, reviewed)
     actual = target.read(session, session.authority)
     plan = target.plan(actual, most=0 if landed else None)
     budget = Budget.of(reviewed, plan, actual)
-    plan = _checked(applying, actual, budget)
-    work = Work(session, applying, plan, budget, others, landed)
-    if plan.steps and session.confirm(_consequence(target.run_id, plan.steps, actual) + target.losses(actual)):
-        # The run may have changed before the user answered.
-        others.settle()
-        actual = target.read(session, session.authority)
-        plan = _checked(applying, actual, budget)
-    return work.result(is_short=work.perform_all(plan, actual))
+    return Prepared(actual, _checked(applying, actual, budget), budget, landed)
+
+
+def confirm(session: SigningSession, applying: Applying, prepared: Prepared) -> bool:
+    """Ask whether the steps may be done; whether a person was asked. Raises NotConfirmed."""
+    target, actual = applying.target, prepared.actual
+    return session.confirm(_consequence(target.run_id, prepared.plan.steps, actual) + target.losses(actual))
 
 
 def _checked(applying: Applying, actual: ActualRun, budget: Budget) -> Plan:
@@ -85,6 +114,7 @@ def _consequence(run_id: str, steps: Sequence[StepData], actual: ActualRun) -> s
     collateral = sum(step.collateral or 0 for step in steps)
     costs += [f"{format_sol(rent)} SOL of rent"] if rent > 0 else []
     costs += [f"{format_amount(collateral, actual.decimals)} of the collateral token"] if collateral > 0 else []
-    titles = "; ".join(step.title for step in steps)
+    more = len(steps) - _MOST_TITLES
+    titles = "; ".join(step.title for step in steps[:_MOST_TITLES]) + (f"; and {more} more" if more > 0 else "")
     listed = " and ".join([", ".join(costs[:-1]), costs[-1]] if len(costs) > 1 else costs)
     return f"{count} run {run_id}, for {listed}: {titles}."

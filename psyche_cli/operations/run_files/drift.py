@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import ExitCode, WalletNotFound
+from psyche_cli.errors import ConfigurationError, ExitCode, NetworkError, PsycheError, WalletNotFound
 from psyche_cli.json_values import to_json
 from psyche_cli.operations.authorizations.find import time_text
 from psyche_cli.operations.config.payloads import ChangedValue
 from psyche_cli.operations.run_files.actual import ActualRun, read_actual
 from psyche_cli.operations.run_files.authors import authors_of, has_history
-from psyche_cli.operations.run_files.payloads import DriftData, DriftedFile, DriftedValue
+from psyche_cli.operations.run_files.payloads import ComparisonError, DriftData, DriftedFile, DriftedValue
 from psyche_cli.operations.run_files.planning import Plan, make_plan
 from psyche_cli.operations.run_files.text import change_text
 from psyche_cli.operations.sessions import Session
@@ -27,36 +27,73 @@ _STATES: Final = ("pause", "wait", "resume")
 _AT_CREATION: Final = ("join.authority", "treasurer.mint", "treasurer.index")
 
 
+class FileError(NamedTuple):
+    """A run file that cannot be read, and why."""
+
+    path: Path
+    error: PsycheError
+
+
 def find_drift(
-    session: Session, files: Sequence[WantedRun], *, wallet: Pubkey | None, state_folder: Path
+    session: Session, files: Sequence[WantedRun | FileError], *, wallet: Pubkey | None, state_folder: Path
 ) -> OperationResult[DriftData]:
     """How runs differ from their files, and by whom, if the history of the run was read before.
 
-    The exit code of the result is DIFFERS if any differs. ``wallet`` is needed for nothing but the join authority of a
-    run that does not exist. Raises the errors of ``read_actual``.
+    The exit code of the result is DIFFERS if any differs, and CONFIGURATION if one of several files cannot be compared;
+    that of a single file is raised. ``wallet`` is needed for nothing but the join authority of a run that does not
+    exist. Raises NetworkError.
     """
     genesis = str(session.rpc.genesis_hash())
     found, lines = [], list[str]()
-    for wanted in files:
-        known = has_history(state_folder, genesis, wanted.run_id)
-        actual, changes = _compared(session, wanted, wallet)
-        authors = {}
-        if changes and known and actual is not None:
-            keys = [change.key for change in changes]
-            authors = authors_of(session, wanted.run_id, state_folder, keys, actual.join_authority)
-        values = [DriftedValue(one.key, one.before, one.after, authors.get(one.key)) for one in changes]
-        decimals = 0 if actual is None else actual.decimals
-        found.append(DriftedFile(str(wanted.source), wanted.run_id, not changes, known, tuple(values)))
-        hint = session.given.command("history", run_id=wanted.run_id) if actual is not None and not known else ""
-        lines += _lines(found[-1], decimals, hint)
-    drifted = sum(not one.as_written for one in found)
+    for one in files:
+        try:
+            if isinstance(one, FileError):
+                raise one.error
+            file, text = _examined(session, one, genesis, wallet, state_folder)
+        except NetworkError:
+            raise
+        except PsycheError as error:
+            if len(files) == 1:
+                raise
+            file, text = _uncompared(one, error)
+        found.append(file)
+        lines += text
+    failed = sum(one.error is not None for one in found)
+    drifted = sum(not one.as_written for one in found) - failed
     return OperationResult(
-        summary=_summary(len(found), drifted),
+        summary=_summary(len(found), drifted, failed),
         data=DriftData(tuple(found)),
         next_steps=tuple(session.given.command("plan", one.path) for one in found if not one.as_written),
-        exit_code=ExitCode.DIFFERS if drifted > 0 else ExitCode.OK,
+        exit_code=ExitCode.CONFIGURATION if failed > 0 else ExitCode.DIFFERS if drifted > 0 else ExitCode.OK,
         body=lambda _width, _utf8: lines,
     )
+
+
+def _examined(
+    session: Session, wanted: WantedRun, genesis: str, wallet: Pubkey | None, state_folder: Path
+) -> tuple[DriftedFile, list[str]]:
+    """How a run differs from its file, and that as text."""
+    known = has_history(state_folder, genesis, wanted.run_id)
+    actual, changes = _compared(session, wanted, wallet)
+    authors = {}
+    if changes and known and actual is not None:
+        keys = [change.key for change in changes]
+        authors = authors_of(session, wanted.run_id, state_folder, keys, actual.join_authority)
+    values = [DriftedValue(one.key, one.before, one.after, authors.get(one.key)) for one in changes]
+    file = DriftedFile(str(wanted.source), wanted.run_id, None, not changes, known, tuple(values))
+    hint = session.given.command("history", run_id=wanted.run_id) if actual is not None and not known else ""
+    return file, [*_lines(file, 0 if actual is None else actual.decimals, hint)]
+
+
+def _uncompared(one: WantedRun | FileError, error: PsycheError) -> tuple[DriftedFile, list[str]]:
+    """A file that cannot be compared, and why as text."""
+    path = one.path if isinstance(one, FileError) else one.source
+    problems = tuple(one["message"] for one in error.problems) if isinstance(error, ConfigurationError) else ()
+    why = ComparisonError(error.code, error.message, problems)
+    run_id = None if isinstance(one, FileError) else one.run_id
+    lines = [f"{path}: cannot be compared: {error.message}"]
+    lines += [f"  - {problem}" for problem in problems if problem != error.message]
+    return DriftedFile(str(path), run_id, why, False, False, ()), lines
 
 
 def _compared(
@@ -89,12 +126,15 @@ def _state(wanted: WantedRun, actual: ActualRun) -> Iterator[ChangedValue]:
         yield ChangedValue("state", actual.state, wanted.state)
 
 
-def _summary(files: int, drifted: int) -> str:
+def _summary(files: int, drifted: int, failed: int) -> str:
+    cannot = f", and {failed} of the files cannot be compared" if failed > 1 else ", and 1 cannot be compared"
+    end = f"{cannot if failed > 0 else ''}."
     if drifted == 0:
-        return "The run matches its file." if files == 1 else f"All {files} runs match their files."
+        all_match = "The run matches its file" if files == 1 else f"All {files - failed} runs match their files"
+        return f"{all_match if failed == 0 else f'{files - failed} of {files} runs match their files'}{end}"
     if files == 1:
         return "The run differs from its file."
-    return f"{drifted} of {files} runs {'differs from its file' if drifted == 1 else 'differ from their files'}."
+    return f"{drifted} of {files} runs {'differs from its file' if drifted == 1 else 'differ from their files'}{end}"
 
 
 def _lines(file: DriftedFile, decimals: int, hint: str) -> Iterator[str]:

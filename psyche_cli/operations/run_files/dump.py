@@ -98,13 +98,15 @@ def wanted_of(run: Run, authorizations: list[Authorization]) -> WantedRun:
 
 
 def _join(run: Run, active: list[Authorization]) -> WantedJoin:
+    authority = run.instance.join_authority
     listed = [
-        WantedAuthorization(one.grantee, tuple(dict.fromkeys(one.delegates)))
+        # Only the grantee can change its delegates, so that those of others are not for this file to say.
+        WantedAuthorization(one.grantee, tuple(dict.fromkeys(one.delegates)) if one.grantee == authority else None)
         for one in sorted(active, key=lambda one: str(one.grantee))
         if one.grantee != ANYONE
     ]
     return WantedJoin(
-        authority=run.instance.join_authority,
+        authority=authority,
         everyone=any(one.grantee == ANYONE for one in active),
         authorizations=tuple(listed),
     )

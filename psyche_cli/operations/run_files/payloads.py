@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
 from psyche_cli.operations.config.payloads import ChangedValue
+from psyche_cli.operations.effects.payloads import SimulatedTransaction
 from psyche_cli.payload_types import Address, Unsigned
 
 StepKind: TypeAlias = Literal[
@@ -142,6 +143,18 @@ class AppliedData:
 
 
 @dataclass(frozen=True)
+class DryAppliedData:
+    """What apply would do. Nothing was signed or sent."""
+
+    run_id: str
+    dry_run: Annotated[bool, "Always true."]
+    steps: tuple[StepData, ...]
+    transactions: Annotated[
+        list[SimulatedTransaction], "Those that depend on an earlier step are listed, but not simulated."
+    ]
+
+
+@dataclass(frozen=True)
 class ChangedBy:
     """The latest event of a run that changed a value, from its history."""
 
@@ -163,12 +176,22 @@ class DriftedValue:
 
 
 @dataclass(frozen=True)
+class ComparisonError:
+    """Why a file could not be compared with its run."""
+
+    code: Annotated[str, "The code of the error, as in docs/errors.md."]
+    message: str
+    problems: Annotated[tuple[str, ...], "What is wrong with the file."]
+
+
+@dataclass(frozen=True)
 class DriftedFile:
     """A run file, and how its run differs from it."""
 
     path: str
-    run_id: str
-    as_written: bool
+    run_id: Annotated[str | None, "Null if the file cannot be read."]
+    error: Annotated[ComparisonError | None, "Null if the file was compared."]
+    as_written: Annotated[bool, "Whether the run is as the file says; false if it could not be compared."]
     has_history: Annotated[bool, "Whether the history of the run was read before, so that changes have authors."]
     different: tuple[DriftedValue, ...]
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import Any, Final, NamedTuple
 
 from solders.hash import Hash
 
@@ -68,6 +69,21 @@ class ReviewedPlan(NamedTuple):
     migration: Mapping[str, Any] | None
 
 
+_KINDS: Final[Mapping[str, Any]] = {
+    "run_id": str,
+    "genesis_hash": str,
+    "wallet": str,
+    "steps": list,
+    "obstacles": list,
+    "state": str,
+    "ground": dict,
+    "received": (int, NoneType),
+    "run_file": str,
+    "migration": (dict, NoneType),
+}
+"""The types of the fields in JSON."""
+
+
 def is_plan(text: str) -> bool:
     """Whether the text of a file is JSON rather than TOML."""
     return text.lstrip()[:1] == "{"
@@ -86,13 +102,19 @@ def read_plan(text: str, path: Path) -> ReviewedPlan:
             hint="Write a new one: psyche-cli plan FILE -o plan.json",
             path=str(path),
         )
-    if document["format"] != PLAN_FORMAT:
+    if document.get("format") != PLAN_FORMAT:
         raise UsageError(
-            f"The plan {path} has format {document['format']}; this psyche-cli reads {PLAN_FORMAT}.",
+            f"The plan {path} has format {document.get('format')!r}; this psyche-cli reads {PLAN_FORMAT}.",
             hint="Write a new one: psyche-cli plan FILE -o plan.json",
             path=str(path),
         )
-    fields = {name: document[name] for name in ReviewedPlan._fields}
+    fields: dict[str, Any] = {name: document.get(name) for name in ReviewedPlan._fields}
+    if any(not isinstance(fields[name], kind) for name, kind in _KINDS.items()):
+        raise UsageError(
+            f"{path} has the digest of a plan, but not its content.",
+            hint="Write a new one: psyche-cli plan FILE -o plan.json",
+            path=str(path),
+        )
     return ReviewedPlan(**{**fields, "steps": tuple(fields["steps"]), "obstacles": tuple(fields["obstacles"])})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psyche_cli.amounts import format_amount, format_sol
 from psyche_cli.operations.config.payloads import ChangedValue
@@ -54,10 +54,15 @@ def lines_of(data: PlanData) -> Iterator[str]:
     """The obstacles and the steps with their changes."""
     for obstacle in data.obstacles:
         yield f"  Obstacle: {obstacle.key}: {obstacle.message}."
-    for number, step in enumerate(data.steps, 1):
+    yield from lines_of_steps(data.steps, data.decimals)
+
+
+def lines_of_steps(steps: Sequence[StepData], decimals: int) -> Iterator[str]:
+    """The steps with their changes; ``decimals`` are those of the collateral."""
+    for number, step in enumerate(steps, 1):
         yield f"{number:>3}. {step.title}{_cost(step)}"
         for change in step.changes:
-            yield f"       {change.key}: {change_text(change, data.decimals)}"
+            yield f"       {change.key}: {change_text(change, decimals)}"
         if step.waits_for is not None:
             yield f"       until {step.waits_for}"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal, NamedTuple
 
-from psyche_cli.errors import NotReached, PsycheError, Refused, StalePlan, WrongRunState
+from psyche_cli.errors import ApplyRunning, NotReached, PsycheError, Refused, StalePlan, WrongRunState
 from psyche_cli.json_values import to_json
 from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.budget import Budget
@@ -34,6 +35,7 @@ class Applying(NamedTuple):
     """What is applied: the target and, if a plan file was given, the plan in it.
 
     ``again`` is the command line that continues after an interruption. ``report`` receives what happens as it happens.
+    ``unlocked`` is a context in which other processes may change the run.
     """
 
     target: Target
@@ -41,6 +43,7 @@ class Applying(NamedTuple):
     wait: PauseWait
     again: str
     report: Callable[[OperationResult[ProgressData]], None] = lambda _: None
+    unlocked: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Work:
@@ -69,6 +72,7 @@ class Work:
         self._done: list[DoneStep] = []
         self._receipts: list[Receipt] = []
         self._attempts = 0
+        self._failures: list[str] = []
 
     def perform_all(self, plan: Plan, actual: ActualRun) -> bool:
         """Do the first step, read the run again, and so on until nothing is left.
@@ -105,16 +109,28 @@ class Work:
             return None  # it is to be planned again
         try:
             wait = self._applying.wait._replace(report=lambda progress: self._report(step, "waiting", waiting=progress))
-            made = self._applying.target.perform(self._session, actual, step, wait)
+            # A pause may depend on a scheduled tick, and may last longer than the vault does.
+            with self._applying.unlocked() if step.kind == "wait" else nullcontext():
+                made = self._applying.target.perform(self._session, actual, step, wait)
         except Refused as error:
-            if step.kind in ("create", "recreate"):
+            if step.kind in ("create", "recreate") or isinstance(error, ApplyRunning):
                 raise
+            self._note_failure(step, error)
             return error
         self._budget.is_spent = self._budget.is_spent or step.kind == "top-up"
         self._receipts += made
         self._done.append(DoneStep(step.kind, step.title, step.subject, tuple(one.signature for one in made)))
         self._report(step, "done", made)
         return None
+
+    def _note_failure(self, step: StepData, refusal: Refused) -> None:
+        """Remember a transaction that failed on-chain, for a warning if the step turns out to be done."""
+        known = {receipt.signature for receipt in (*self._earlier, *self._receipts)}
+        if refusal.sent and refusal.signature not in known:
+            self._failures.append(
+                f"Transaction {refusal.signature} of the step {step.title!r} failed on-chain, because another process "
+                "had changed the run meanwhile; its fee was paid."
+            )
 
     def _read_again(self, refusal: Refused | None) -> ActualRun:
         """Read the run after a step. If that fails, a refusal of the step is the error."""
@@ -166,13 +182,14 @@ class Work:
         """The result at the end. ``is_short`` is whether the vault still lacks something."""
         run_id, done = self._applying.target.run_id, self._done
         count = "1 step" if len(done) == 1 else f"{len(done)} steps"
+        is_unsent = not done and not self._failures
         so = f"Run {run_id} matches its file{', except for its funding' if is_short else ''}"
         return OperationResult(
-            summary=f"{so}, after {count}." if done else f"{so}: nothing was sent.",
-            data=AppliedData(run_id=run_id, already_so=not done, finished=True, steps=tuple(done)),
+            summary=f"{so}: nothing was sent." if is_unsent else f"{so}, after {count}.",
+            data=AppliedData(run_id=run_id, already_so=is_unsent, finished=True, steps=tuple(done)),
             details=tuple((f"step {number}", step.title) for number, step in enumerate(done, 1)),
             transactions=(*self._earlier, *self._receipts),
-            warnings=self._shown.warnings,
+            warnings=(*self._shown.warnings, *self._failures),
             next_steps=(self._session.given.command("show", run_id=run_id),),
         )
 
