@@ -127,7 +127,7 @@ def predicted(driver: RunDriver, scenario: Scenario, identities: list[Identity])
 @pytest.mark.parametrize("part", range(4))
 def test_the_validator_does_what_was_predicted(part: int, still_house: House, loads: Loads) -> None:
     ends = Counter[End]()
-    for seed in range(part, loads.of(usual=24, ci=200), 4):
+    for seed in range(part, loads.of(usual=12, ci=80, full=200), 4):
         scenario = random_scenario(seed, totals=(1, 2, 5, 9, 14), most_clients=12, older=False)
         driver = still_house.driver(f"run-{seed}", in_step=True).create({**CONFIG, **scenario.config})
         driver.set_rates(scenario.earning_rate)

@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from psyche_cli.errors import ExitCode
+from tests.support.counts import Loads
 
 from .judge import Attempt
 from .schedule import Schedule
@@ -29,11 +30,16 @@ def at_a_wait(schedule: Schedule, number: int) -> None:
 
 @pytest.mark.parametrize("interrupt", [at_a_request, at_a_lost_request, at_a_wait])
 def test_an_interrupted_command_reports_what_was_sent(
-    world: World, full: bool, interrupt: Callable[[Schedule, int], None]
+    world: World, loads: Loads, interrupt: Callable[[Schedule, int], None]
 ) -> None:
+    """Usually, a verb is either interrupted at requests that are executed or at requests that are lost."""
     wrong = []
-    one_of_each_verb = {scenario.verb: scenario for scenario in world.scenarios}.values()
-    for scenario in world.scenarios if full else one_of_each_verb:
+    scenarios = [*{scenario.verb: scenario for scenario in world.scenarios}.values()]
+    if loads.level == "full":
+        scenarios = [*world.scenarios]
+    elif loads.level == "usual" and interrupt is not at_a_wait:
+        scenarios = scenarios[interrupt is at_a_lost_request :: 2]
+    for scenario in scenarios:
         attempts = [*interrupted(world, scenario, interrupt)]
         assert attempts or interrupt is at_a_wait, scenario.name
         for attempt, faults in attempts:

@@ -24,8 +24,8 @@ from .test_schedules import choose_scenario
 from .world import Scenario, World
 
 CHUNKS = 8
-INTERLEAVINGS = 30
-"""Per chunk; 250 with ``--loads ci``, and 1,250 with ``--full``, which makes 10,000."""
+INTERLEAVINGS = 20
+"""Per chunk; 100 with ``--loads ci``, and 1,250 with ``--full``, which makes 10,000."""
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -34,7 +34,7 @@ def test_nothing_is_lost_or_executed_twice(
 ) -> None:
     wrong = []
     summary = Summary()
-    for number in range(loads.of(usual=INTERLEAVINGS, ci=250, full=1250)):
+    for number in range(loads.of(usual=INTERLEAVINGS, ci=100, full=1250)):
         seed = f"{random_seed}:killed:{chunk}:{number}"
         scenario = choose_scenario(world, seed)
         chance = random.Random(f"{seed} kill")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from psyche_cli.errors import ExitCode
-from tests.support.counts import repetitions
+from tests.support.counts import Loads
 
 from .judge import Attempt, executions, judge_attempt
 from .line import FaultyLine
@@ -22,17 +22,18 @@ from .summary import PROPERTY, Summary
 from .world import Scenario, World
 
 CHUNKS = 10
-SCHEDULES = repetitions(200)
-"""Schedules per chunk. Each chunk is a test case, so workers can share the load."""
+SCHEDULES = 30
+"""Schedules per chunk; 50 with ``--loads ci``, and 200 with ``--full``. Each chunk is a test case, so workers can share
+the load."""
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_every_verdict_is_correct(
-    world: World, random_seed: int, record_property: Callable[[str, object], None], chunk: int
+    world: World, random_seed: int, loads: Loads, record_property: Callable[[str, object], None], chunk: int
 ) -> None:
     wrong = []
     summary = Summary()
-    for number in range(SCHEDULES):
+    for number in range(loads.of(usual=SCHEDULES, ci=50, full=200)):
         seed = f"{random_seed}:{chunk}:{number}"
         scenario = choose_scenario(world, seed)
         attempt = try_schedule(world, scenario, Schedule(seed))

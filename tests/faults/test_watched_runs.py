@@ -23,8 +23,9 @@ from tests.support.run_history import RunMoment
 from .watched_run import SECONDS, WatchedRun
 
 CHUNKS = 10
-RUNS, MANY = 3, 100
-"""Runs per chunk: usually, and with ``--loads ci``, which makes 1,000."""
+RUNS, MANY = 2, 100
+"""Runs per chunk: usually, and in the first three chunks with ``--loads ci``, or in all with ``--full``, which makes
+1,000."""
 
 _SETTLED_SECONDS = 200.0
 
@@ -35,7 +36,7 @@ def test_no_state_is_lost_or_repeated(random_seed: int, loads: Loads, chunk: int
     faults: Counter[str] = Counter()
     states = 0
     events: Counter[str] = Counter()
-    runs = loads.of(usual=RUNS, ci=MANY)
+    runs = MANY if chunk < loads.of(usual=0, ci=3, full=CHUNKS) else RUNS
     for number in range(runs):
         seed = f"{random_seed}:{chunk}:{number}"
         watched = WatchedRun(seed)
