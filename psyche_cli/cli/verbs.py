@@ -132,7 +132,7 @@ SECTIONS: Final = (
             Verb("tick", "Tick a run whenever a tick is due", "tick"),
             Verb(
                 "schedule",
-                "Operations on a run that wait for their moment, for cron and systemd",
+                "Scheduled operations on a run, for cron and systemd",
                 "schedule.group",
                 verbs=_SCHEDULE,
                 runs=False,

@@ -58,13 +58,13 @@ def epoch_time(facts: Facts, advised: Mapping[str, int]) -> Verdict:
     needed = math.ceil(overhead * (1 - _WANTED_OVERHEAD) / _WANTED_OVERHEAD / each)
     longer = min(warmup + (needed - ROUNDS_AFTER_EPOCH_TIME) * each, _LONGEST_STEP * current, U64_MAX)
     if share <= LARGE or longer < _SMALLEST_STEP * current:
-        return verdict.kept(f"Of an epoch, {share:.0%} pass outside of rounds.")
+        return verdict.kept(f"{share:.0%} of an epoch passes outside of rounds.")
     then = math.ceil((longer - warmup) / each) + ROUNDS_AFTER_EPOCH_TIME
     paid = percent(overhead + rounds * each, overhead + then * each)
     return verdict._replace(
         kind="change",
         advised=longer,
-        reason=f"Of an epoch, {share:.0%} pass outside of rounds: {overhead} s for the wait, warmup and cooldown. "
+        reason=f"{share:.0%} of an epoch passes outside of rounds: {overhead} s for the wait, warmup and cooldown. "
         "Longer epochs also change the rewards per day, because the earning rate is paid per epoch: to about "
         f"{paid:g}% of the present ones. Members that join later wait longer.",
     )

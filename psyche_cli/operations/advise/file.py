@@ -61,7 +61,7 @@ def _not_known(arguments: Arguments) -> dict[str, str]:
         ("warmup_time", "--warmup-seconds", arguments.warmup_seconds),
     ):
         if seconds is None:
-            found[key] = f"The time that members need is not assumed: specify {option}."
+            found[key] = f"Nothing is assumed about how long members need: specify {option}."
     return found
 
 

@@ -10,7 +10,7 @@ from psyche_cli.payload_types import Constraint, Unsigned
 
 @dataclass(frozen=True)
 class FigureData:
-    """A number that supports an advice; docs/advise.md describes all of them."""
+    """A number that supports a piece of advice; docs/advise.md describes all of them."""
 
     name: str
     value: float

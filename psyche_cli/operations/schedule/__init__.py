@@ -1,1 +1,1 @@
-"""Operations on a run that wait for their moment, for cron, systemd and other schedulers."""
+"""Scheduled operations on a run, for cron, systemd and other schedulers."""

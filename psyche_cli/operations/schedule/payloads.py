@@ -45,7 +45,7 @@ class ScheduledData:
     already_so: Annotated[bool, "Whether nothing was sent."]
     outcome: Annotated[
         Literal["done", "waiting", "ended", "busy"],
-        "done: it has acted. waiting: its moment has not come. ended: nothing is left to do. busy: another process is "
+        "done: it has acted. waiting: its time has not come. ended: nothing is left to do. busy: another process is "
         "acting on the run.",
     ]
     waits_for: Annotated[str | None, "What it waits for; null if nothing is left to do."]
