@@ -113,6 +113,7 @@ def test_members_that_never_witness(still_house: House) -> None:
     assert "Nobody reported 12 of 12 rounds" in setting(data, "max_round_train_time")["reason"]
     assert verdict(data, "epoch_time") == ("unknown", None)
     assert verdict(data, "round_witness_time") == ("keep", None)
+    assert data["notes"] == ["12 of 12 epochs ended early because nobody reported a round."]
 
 
 def test_rounds_that_wait_for_a_member_that_is_gone(still_house: House) -> None:

@@ -77,6 +77,14 @@ def test_a_limit_is_not_lowered_while_a_slow_member_may_need_it() -> None:
         assert verdicts(facts(rounds=[*[ROUND] * 29, doubtful]))["max_round_train_time"].kind == "keep"
 
 
+def test_rounds_that_often_lack_reports_say_nothing_about_the_limit() -> None:
+    """What is missing may have needed any time, so that what was reported is not all there is."""
+    for doubtful in (ROUND._replace(reports=(), in_time=0), ROUND._replace(reports=(2, 3), in_time=2, returned=True)):
+        found = verdicts(facts(rounds=[*[ROUND] * 27, *[doubtful] * 3]))["max_round_train_time"]
+        assert (found.kind, found.advised) == ("unknown", None)
+        assert "3 of 30 rounds lack reports" in found.reason
+
+
 def test_a_limit_that_nearly_fits_is_kept() -> None:
     for limit, kind in ((8, "keep"), (15, "keep"), (16, "change")):
         assert verdicts(facts(config={"max_round_train_time": limit}))["max_round_train_time"].kind == kind, limit

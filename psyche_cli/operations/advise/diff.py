@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 
 
 def unified_diff(before: str, after: str, name: str) -> str:
@@ -22,8 +21,3 @@ def _lines(text: str) -> list[str]:
 
 def _ended(line: str) -> str:
     return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-
-
-def added_and_removed(diff: str) -> Iterator[str]:
-    """The lines of a diff that are added or removed."""
-    yield from (line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---"))

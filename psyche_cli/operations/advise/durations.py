@@ -56,17 +56,22 @@ def round_time(facts: Facts) -> Verdict:
             reason=f"In {late} of {len(rounds)} rounds, reports came after max_round_train_time, at the latest after "
             f"{spread.longest} s. Reports that come after {window} s, the end of RoundWitness, are lost.",
         )
+    doubtful = sum(one.returned or not one.reports for one in rounds)
+    if doubtful >= OFTEN * len(rounds):
+        return verdict._replace(
+            reason=f"Reports came after at most {spread.longest} s, but {doubtful} of {len(rounds)} rounds lack "
+            f"reports of members that reported others. Whether they needed more than {window} s is not known."
+        )
     if late > 0:
         return verdict.kept(
             f"Reports came late in {late} of {len(rounds)} rounds, at the latest after {spread.longest} s. "
             f"RoundWitness accepts them, up to {window} s."
         )
-    slow = sum(one.returned for one in rounds)
     if advised * SHORTENED_FROM > current:
         return verdict.kept(f"The last report of a round came after at most {spread.longest} s, which fits.")
-    if silent > 0 or slow > 0:
+    if doubtful > 0:
         return verdict.kept(
-            f"Reports came after at most {spread.longest} s, but {silent + slow} rounds lack reports of members that "
+            f"Reports came after at most {spread.longest} s, but {doubtful} rounds lack reports of members that "
             "may only have been slow."
         )
     lost = sum(one.waited_for_nothing for one in rounds)

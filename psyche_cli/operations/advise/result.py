@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from psyche_cli.model.simulation.history import EpochEnd
 from psyche_cli.new_files import write_new_file
 from psyche_cli.operations.advise.advice import with_advice
 from psyche_cli.operations.advise.effects import Effect, Scenario, effects
@@ -21,9 +23,14 @@ from psyche_cli.operations.advise.simulated import Course
 from psyche_cli.operations.advise.target import Target
 from psyche_cli.operations.advise.text import AdviceText, summary_of
 from psyche_cli.operations.advise.verdict import Verdict, percent
+from psyche_cli.operations.status.diagnosis.finding import counted
 from psyche_cli.results import OperationResult
 
-_OVERDUE: float = 5.0
+_EARLY_ENDS: Final = {
+    EpochEnd.NO_WITNESSES: "nobody reported a round",
+    EpochEnd.BELOW_QUORUM: "fewer witnesses than the quorum reported a round",
+}
+_OVERDUE: Final = 5.0
 """The share of time, in percent, from which missing ticks are noted."""
 
 
@@ -96,6 +103,10 @@ def _notes(ground: Ground, diff: str, changes: bool) -> list[str]:
             f"States lasted {facts.overdue} s longer than their time, {share:g}% of all epochs, because nobody ticked. "
             "`psyche-cli tick` or `psyche-cli schedule tick` does."
         )
+    for end, why in _EARLY_ENDS.items():
+        count = sum(one.end is end for one in facts.epochs)
+        if count > 0:
+            notes.append(f"{count} of {counted(len(facts.epochs), 'epoch')} ended early because {why}.")
     if changes and not diff:
         notes.append("The file has the advised values already.")
     return notes
