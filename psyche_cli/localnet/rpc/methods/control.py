@@ -7,6 +7,7 @@ from typing import Final
 
 from psyche_cli import __version__
 from psyche_cli.json_values import Json
+from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES
 from psyche_cli.localnet.chain.vm_accounts import AccountRefused
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.account_from_json import account_from_json
@@ -93,7 +94,9 @@ def _status(context: RpcContext, params: Params) -> Json:
     deployed = [
         address
         for address in bank.accounts.index.owned_by(UPGRADEABLE_LOADER)
-        if (account := bank.accounts.get(address)) is not None and account.executable
+        if address not in GENESIS_ADDRESSES
+        and (account := bank.accounts.get(address)) is not None
+        and account.executable
     ]
     return {
         "version": __version__,
