@@ -256,6 +256,49 @@ def test_a_finished_run_needs_more_steps(place: Place) -> None:
     assert place.is_done()
 
 
+def test_a_file_without_a_step_continues_at_that_of_the_old_run(place: Place) -> None:
+    place.house.run()
+    started(place, RunState.PAUSED)
+    place.migrate("--to-run-id", "other")
+    text = place.file.read_text()
+    place.file.write_text(text.replace(f"start_step = {STEP}\n", "").replace("saved/here", "another/place"))
+    place.planned()
+    place.apply().data  # noqa: B018
+    account: Any = place.house.driver("other").account
+    assert account.step == STEP
+    checkpoint = {"Hub": {"repo_id": "another/place", "revision": None}}
+    assert account.model["LLM"]["checkpoint"] == checkpoint, "another one in the file is kept"
+
+
+def test_a_retired_layout_with_a_treasurer(place: Place) -> None:
+    place.house.run(treasurer=True)
+    started(place, RunState.PAUSED)
+    lay_out(place.house, "v2-claimer")
+    mint = place.house.dump()["treasurer_run"]["collateral_mint"]
+    assert kinds(place.planned())[:2] == ["export", "create"]
+    place.apply().data  # noqa: B018
+    assert place.house.dump("test-2")["treasurer_run"]["collateral_mint"] == mint
+    assert place.is_done()
+
+
+def test_the_plan_compares_both_runs(place: Place) -> None:
+    house = place.house
+    house.run()
+    house.cli.json("set-future-epoch-rates", *OLD, "--earning-rate", "1500")
+    place.migrate("--to-run-id", "other", "--join-authority", address_of(house.stranger))
+    text = place.file.read_text().replace("epoch_time = 60", "epoch_time = 61").replace('name = ""', 'name = "New"')
+    place.file.write_text(text.replace('earning_rate = "1500"', "earning_rate = 1_500"))
+    changes = {one["key"]: (one["before"], one["after"]) for one in place.planned()["migration"]["changes"]}
+    assert changes == {
+        "run_id": ("test", "other"),
+        "join.authority": (str(address_of(house.owner)), str(address_of(house.stranger))),
+        "metadata.name": ("", "New"),
+        "config.epoch_time": (60, 61),
+    }
+    shown = house.cli("migrate", *OLD, "--to", place.file).stdout
+    assert "Compared with run test:\n       run_id: 'test' -> 'other'" in shown
+
+
 # --- the export
 
 

@@ -165,7 +165,7 @@ def test_obstacles_are_those_of_the_plan(place: Place) -> None:
     bank.set_account(address_of(house.owner), Account(3_000_000, b"", wallet.owner))
     refused = rehearsed(place, "--treasurer-collateral-mint", mint)
     assert refused.code is ExitCode.REFUSED
-    assert "too little for" in refused.json["error"]["message"]
+    assert "holds 0.003 SOL" in refused.json["error"]["message"]
 
 
 def test_a_run_without_a_configuration(place: Place) -> None:

@@ -126,8 +126,9 @@ class World:
         return InProcessTransport(self.dispatcher, label=url)
 
     def restore(self) -> None:
-        """Restore the start state, except for the time. The journal is empty."""
+        """Restore the start state, except for the time. The journal is empty, and nothing is exported."""
         shutil.rmtree(state_home(self.home), ignore_errors=True)
+        shutil.rmtree(self.home / "migrated-export", ignore_errors=True)
         if self.bank.history.total != self.start.total:
             self.bank.restore(self.start)
 
@@ -186,6 +187,7 @@ def build_world(home: Path) -> World:
     keys = [str(_keypair(100 + number).pubkey()) for number in range(40)]
     (home / "keys.csv").write_text("\n".join(keys[:6]))
     (home / "more-keys.csv").write_text("\n".join(keys[:12]))
+    _plan_migration(world)
     world.scenarios = _scenarios(mint, home, str(owner.address), keys, nonce)
     world.start = world.bank.save()
     return world
@@ -270,6 +272,15 @@ keep_epochs = 100
 """
 
 
+def _plan_migration(world: World) -> None:
+    """Write the plan of a migration of six transactions, one of them a payment."""
+    file, plan = world.home / "migrated.toml", world.home / "migration.json"
+    words = ("migrate", "--run-id", "plain-running", "--to", str(file))
+    assert world.command(world.transport, *words, "--treasurer-collateral-mint", world.mint).code is ExitCode.DIFFERS
+    file.write_text(f"{file.read_text()}[rewards]\nearning_rate = 2\n[funding]\nkeep_epochs = 100\n")
+    assert world.command(world.transport, *words, "-o", str(plan)).code is ExitCode.DIFFERS
+
+
 def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -> tuple[Scenario, ...]:
     split = (
         "--config-path",
@@ -311,6 +322,7 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -
             deadlines=15,
             steps=75,
         ),
+        Scenario("migrate", ("apply", str(home / "migration.json"), "--yes"), 6, weight=2, deadlines=15, steps=90),
         Scenario("authorize all", ("join-authorization-create", "--permissionless")),
         Scenario("authorize one", ("join-authorization-create", "--authorizer", GRANTEE)),
         Scenario("authorize by recipe", ("run-authorizer", f"grantee={GRANTEE}")),

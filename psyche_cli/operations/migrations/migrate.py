@@ -96,8 +96,8 @@ def _proposed(session: Session, request: MigrateRequest) -> tuple[str, ...]:
         return ()
     require_new_file(path, what="the run file")
     old = find_old_run(session, request.run_id, request.treasurer_index)
-    wanted, notes = propose(session, old, request.changes)
-    text = run_file_toml(wanted, comment=(f"Replaces run {old.run_id}, {old.account}.", *notes))
+    wanted, notes, comments = propose(session, old, request.changes)
+    text = run_file_toml(wanted, comment=(f"Replaces run {old.run_id}, {old.account}.", *notes, *comments))
     try:
         parse_run_file(text, path)
     except ConfigurationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.run_files.payloads import ObstacleData, StepData
 from psyche_cli.operations.run_files.planning import PAUSE, step_of
 from psyche_cli.operations.run_files.values import Value, flat
+from psyche_cli.run_config.differences import differences
 from psyche_cli.run_config.schema import CHECKPOINT_KEY
 
 if TYPE_CHECKING:
@@ -65,6 +67,41 @@ def obstacles_of(
         yield ObstacleData("run_id", f"run {wanted.run_id} already exists: choose another id")
 
 
+def compared(old: OldRun | None, wanted: WantedRun) -> Iterator[ChangedValue]:
+    """The values of the old run and those of the new one, where they differ. Amounts are in whole tokens."""
+    if old is None:
+        return
+    run, account = old.run, old.run.account
+    treasury, decimals = run.treasury, run.treasury.mint.decimals if run.treasury else 0
+    rates = account.future_epoch_rates
+    mint = None if treasury is None else str(treasury.run.collateral_mint)
+    now = {
+        "run_id": (old.run_id, wanted.run_id),
+        "client_version": (account.client_version, wanted.client_version or account.client_version),
+        "join.authority": (str(run.instance.join_authority), str(wanted.join.authority or run.main_authority)),
+        "treasurer.mint": (mint, None if wanted.treasurer is None else str(wanted.treasurer.mint)),
+        "rewards.earning_rate": (
+            format_amount(rates.earning_rate_total_shared, decimals),
+            wanted.earning_rate or "0",
+        ),
+        "rewards.slashing_rate": (
+            format_amount(rates.slashing_rate_per_client, decimals),
+            wanted.slashing_rate or "0",
+        ),
+    }
+    for key, (before, after) in now.items():
+        if before != after and not (key.startswith("rewards.") and _same_amount(before, after)):
+            yield ChangedValue(key, before, after)
+    tables = {"metadata": {**account.metadata, **wanted.metadata}, "config": wanted.config, "model": wanted.model}
+    for name, table in tables.items():
+        for one in differences(getattr(account, name), table, name) if table is not None else ():
+            yield ChangedValue(one.key, one.before, one.after)
+
+
+def _same_amount(*amounts: str | None) -> bool:
+    return len({Decimal((amount or "0").replace(",", "")) for amount in amounts}) == 1
+
+
 def ground_of(old: OldRun | None, account: Pubkey, *, closes: bool) -> dict[str, Value]:
     """The values of the old run on which a plan is based. ``account`` identifies it."""
     now = None if old is None else str(account)
@@ -98,8 +135,8 @@ def warnings_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iter
     yield from _about_what_stays(old)
     if follows:
         yield (
-            f"Run {old.run_id} is running: the first step and the checkpoint of run {wanted.run_id} follow it until it "
-            "is paused. If the file has start_step, they are those of the file."
+            f"Run {old.run_id} is running: the new run starts at the step and from the checkpoint that it has once it "
+            "is paused, unless start_step is added to the file."
         )
     if (wanted.start_step or 1) > 1 and wanted.model is not None:
         checkpoint = wanted.model["LLM"]["checkpoint"]

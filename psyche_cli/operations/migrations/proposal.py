@@ -41,10 +41,11 @@ class Changes(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """The run file of the new run, and what its owner should check in it, as sentences."""
+    """The run file of the new run, what its owner should check in it, and further comments for it, as sentences."""
 
     wanted: WantedRun
     notes: tuple[str, ...]
+    comments: tuple[str, ...]
 
 
 def propose(session: Session, old: OldRun, changes: Changes) -> Proposal:
@@ -58,13 +59,15 @@ def propose(session: Session, old: OldRun, changes: Changes) -> Proposal:
     wanted = replace(
         wanted,
         run_id=_new_id(old, changes, notes),
-        start_step=_start_step(old, notes),
+        start_step=_start_step(old),
         join=_join(wanted.join, changes, notes),
         treasurer=treasurer,
         earning_rate=wanted.earning_rate if rewards else None,
         slashing_rate=wanted.slashing_rate if rewards else None,
     )
-    return Proposal(wanted, tuple(notes))
+    follows = old.origin is not None and not old.is_halted
+    comment = "Without start_step, the new run starts at the step at which the old one is paused."
+    return Proposal(wanted, tuple(notes), (comment,) if follows else ())
 
 
 def _described(run: Run, authorizations: list[Authorization], notes: list[str]) -> WantedRun:
@@ -113,14 +116,11 @@ def _saved(model: Mapping[str, Any]) -> dict[str, Any]:
     return {"LLM": {**llm, "checkpoint": saved_checkpoint(llm["checkpoint"])}}
 
 
-def _start_step(old: OldRun, notes: list[str]) -> int | None:
+def _start_step(old: OldRun) -> int | None:
     """The step at which the old run stopped; None while it runs, and for one that never did."""
-    if old.origin is None:
+    if old.origin is None or not old.is_halted or old.origin.step == 1:
         return None
-    if old.is_halted:
-        return old.origin.step if old.origin.step > 1 else None
-    notes.append("Without start_step, the new run starts at the step at which the old one is paused.")
-    return None
+    return old.origin.step
 
 
 def _new_id(old: OldRun, changes: Changes, notes: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,19 +38,21 @@ from psyche_cli.solana.wallet import Wallet
 class _Measured(MigrationTarget):
     """A target that records what the wallet pays for each step."""
 
-    def __init__(self, wanted: WantedRun, migration: Migration) -> None:
+    def __init__(self, wanted: WantedRun, migration: Migration, notify: Callable[[str], None]) -> None:
         super().__init__(wanted, migration)
         self.steps: list[RehearsedStep] = []
+        self._notify = notify
 
     def perform(
         self, session: SigningSession, actual: ActualRun, step: StepData, wait: PauseWait
     ) -> tuple[Receipt, ...]:
+        # The folder of the rehearsal does not outlast it.
+        title = f"Export run {self._migration.run_id}" if step.kind == "export" else step.title
+        self._notify(f"Rehearsing step {len(self.steps) + 1}: {title}.")
         before = session.rpc.balance(session.authority)
         receipts = super().perform(session, actual, step, wait)
         paid = before - session.rpc.balance(session.authority)
         planned = step.fee_lamports + step.rent_lamports
-        # The folder of the rehearsal does not outlast it.
-        title = f"Export run {self._migration.run_id}" if step.kind == "export" else step.title
         self.steps.append(RehearsedStep(step.kind, title, len(receipts), planned, paid))
         return receipts
 
@@ -78,8 +80,8 @@ def rehearse_migration(
         copied, wanted = with_owner(copied, owner, wallet.address), _owned_by(wanted, owner, wallet.address)
     cluster = ClonedCluster(copied, old_run_id=migration.run_id)
     with temporary_folder() as folder:
-        target = _Measured(wanted, migration._replace(export=folder / "export"))
-        with one_write(cluster.rpc, cluster.clock, session.notify, Keys(wallet, wallet)) as local:
+        target = _Measured(wanted, migration._replace(export=folder / "export"), session.notify)
+        with one_write(cluster.rpc, cluster.clock, _silent, Keys(wallet, wallet)) as local:
             differences = [*_carry_out(local, target), *_differences(target.steps)]
     epoch, others = _play(session, cluster, wallet, wanted)
     data = RehearsedMigration(
@@ -94,6 +96,10 @@ def rehearse_migration(
         differences=(*differences, *others),
     )
     return _result(data, notes)
+
+
+def _silent(_: str) -> None:
+    """Reports nothing: the lines would look like those of transactions to the cluster."""
 
 
 def _owned_by(wanted: WantedRun, owner: Pubkey, stand_in: Pubkey) -> WantedRun:
@@ -134,7 +140,7 @@ def _play(
     if is_unset(run.account.config):
         return None, []
     if run.account.run_state.is_halted:
-        with one_write(cluster.rpc, cluster.clock, session.notify, Keys(wallet, wallet)) as writing:
+        with one_write(cluster.rpc, cluster.clock, _silent, Keys(wallet, wallet)) as writing:
             set_paused(writing, run_id=wanted.run_id, paused=False, treasurer_index=index)
         run = find_run(local, wanted.run_id, index)
     if cluster.let_everyone_join(run.instance.join_authority):

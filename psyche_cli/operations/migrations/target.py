@@ -12,7 +12,14 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import RunNotFound, UsageError
 from psyche_cli.operations.migrations.export import Exported, export_run, read_export
 from psyche_cli.operations.migrations.old_run import OldRun, Origin, find_old_run, same_place
-from psyche_cli.operations.migrations.planning import ground_of, losses_of, obstacles_of, steps_before, warnings_of
+from psyche_cli.operations.migrations.planning import (
+    compared,
+    ground_of,
+    losses_of,
+    obstacles_of,
+    steps_before,
+    warnings_of,
+)
 from psyche_cli.operations.run_files.actual import ActualRun, read_actual
 from psyche_cli.operations.run_files.pause_wait import PauseWait, wait_until_paused
 from psyche_cli.operations.run_files.payloads import MigrationData, StepData
@@ -184,6 +191,7 @@ class MigrationTarget(Target):
             lost_points=0 if old is None else old.lost_points,
             continues=known.continues,
             export=str(known.export),
+            changes=tuple(compared(old, actual.wanted)),
         )
 
     def losses(self, actual: ActualRun) -> str:

@@ -54,6 +54,10 @@ def lines_of(data: PlanData) -> Iterator[str]:
     """The obstacles and the steps with their changes."""
     for obstacle in data.obstacles:
         yield f"  Obstacle: {obstacle.key}: {obstacle.message}."
+    if data.migration is not None and data.migration.state is not None and data.steps:
+        yield f"  Compared with run {data.migration.run_id}:{'' if data.migration.changes else ' no difference'}"
+        for change in data.migration.changes:
+            yield f"       {change.key}: {shown(change.before)} -> {shown(change.after)}"
     yield from lines_of_steps(data.steps, data.decimals)
 
 
