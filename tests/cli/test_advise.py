@@ -311,6 +311,18 @@ def test_a_file_that_differs_from_the_run(played: House, tmp_path: Path) -> None
     assert "90" not in [line[1:] for line in outcome.stdout.splitlines() if line[:1] in "+-"]
 
 
+def test_a_file_in_which_the_advice_is_not_valid(played: House, tmp_path: Path) -> None:
+    """Its epochs are shorter than the advised time of a round."""
+    file = written(played, tmp_path, inline=True)
+    text = file.read_bytes().replace(b"epoch_time = 30", b"epoch_time = 7").replace(b"   =   20", b" = 5")
+    file.write_bytes(text.replace(b"warmup_time = 28", b"warmup_time = 1"))
+    outcome = played.cli("advise", *RUN, "--file", file, "--output", "json")
+    assert outcome.code is ExitCode.CONFIGURATION
+    error = outcome.json["error"]
+    assert "not valid together with the others" in error["message"]
+    assert [one["rule"] for one in error["context"]["problems"]] == ["MaxRoundTrainTime"]
+
+
 def test_a_private_key_in_a_comment_is_not_shown(played: House, tmp_path: Path) -> None:
     file = written(played, tmp_path, inline=True)
     key = played.owner.read_text()
@@ -341,6 +353,24 @@ def test_runs_without_a_story(still_house: House) -> None:
     assert {one["verdict"] for one in data["settings"]} == {"unknown"}
     shown = still_house.cli("advise", "--run-id", "other").stdout
     assert "Run other: too little evidence for advice, 0 rounds in 0 epochs." in shown
+
+
+def test_a_run_with_a_treasurer(still_house: House) -> None:
+    """Its owner acts through the treasurer; a new configuration makes the facts begin anew."""
+    run = still_house.driver()
+    config = {**CONFIG, "total_steps": 1000, "epoch_time": 30}
+    run.create(config, mint=run.new_mint(6, 10**9))
+    run.set_rates(earning=1000)
+    run.resume()
+    run.play(lambda now: now.account.epoch >= 1, clients=4, habits=Habits(train_seconds=4))
+    run.pause()
+    run.update(config={**config, "max_round_train_time": 25})
+    run.resume()
+    run.play(lambda now: now.account.epoch >= 3, clients=4, habits=Habits(train_seconds=6))
+    data = advise(still_house)
+    assert (data["reliable"], data["epochs"]) == (True, 2)
+    assert verdict(data, "max_round_train_time") == ("change", 11)
+    assert figures(data, "max_round_train_time")["last_report_median"] == 6
 
 
 def test_a_few_rounds_are_too_little_evidence(still_house: House) -> None:
