@@ -72,6 +72,7 @@ def test_a_transfer_before_the_answer_counts(house: House, funded: Path, planned
         file = funded.with_name("plan.json")
         house.cli("plan", funded, "-o", file)
     done = answered(house, lambda: top_up(house, "50"), "apply", file)
+    assert "funding.vault: 60 -> 120" in done.stderr.split("Continue?")[0]
     assert done.code is ExitCode.OK, done.stderr
     assert vault_tokens(house) == 120
     again = answered(house, lambda: None, "apply", file)
@@ -168,7 +169,7 @@ def test_two_computers_at_once(house: House, base: WantedRun, tmp_path: Path, lo
             if outcome.code is ExitCode.OK and outcome.json["data"]["already_so"]:
                 assert not failed, "something was sent"
         told = [outcome.json["error"]["code"] for outcome in outcomes if outcome.code is not ExitCode.OK]
-        assert told in ([], ["already_exists"]), f"{random_seed}:{number}"
+        assert told in ([], ["already_exists"]), (f"{random_seed}:{number}", *(one.stderr for one in outcomes))
         _ends_as_written(house, file, base, 60)
         # A change of the running run, which needs a pause.
         house.enter(RunState.ROUND_TRAIN)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.environment import SystemClock
-from psyche_cli.errors import ExitCode
+from psyche_cli.errors import ExitCode, Unreachable
 from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedRun
@@ -164,8 +164,53 @@ def test_the_wait_ends_if_another_process_resumes_the_run(house: House, training
     before = dumped_run(house)
     refused = apply_file(house, training)
     assert (refused.code, refused.json["error"]["code"]) == (ExitCode.REFUSED, "wrong_run_state")
+    assert "Another process has resumed" in refused.json["error"]["message"]
     assert dumped_run(house) == before
     assert refused.stderr.count("Sending") == 1
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_endpoint_that_fails_during_the_wait(house: House, training: Path, ends: bool) -> None:
+    """It is asked again until the time is over."""
+    down: list[bool] = []
+    connect = house.cli.open_transport
+
+    class Failing:
+        label = "http://127.0.0.1:8899"
+
+        def __init__(self, url: str) -> None:
+            self._inner = connect(url)
+
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            if down:
+                raise Unreachable("It is not there.", endpoint=self.label)
+            return self._inner.send(body, timeout=timeout)
+
+        def close(self) -> None:
+            self._inner.close()
+
+    class Outage(NoEnd):
+        began = 0.0
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            waits = house.driver().account.pending_pause
+            if waits and not down:
+                down.append(True)
+            elif down and ends and self.monotonic() - self.began > 40:
+                down.clear()
+                house.enter(RunState.PAUSED)
+
+    house.cli.clock = clock = Outage(house)
+    clock.began = clock.monotonic()
+    house.cli.open_transport = Failing
+    outcome = apply_file(house, training, "--wait", "90s")
+    if ends:
+        assert outcome.code is ExitCode.OK, outcome.stderr
+    else:
+        assert outcome.code is ExitCode.NETWORK
+        assert "Nobody resumes the run until it is applied again." in outcome.json["error"]["hint"]
+        assert "To continue: psyche-cli apply" in outcome.json["error"]["hint"]
 
 
 def test_other_processes_may_act_while_a_pause_is_waited_for(house: House, training: Path) -> None:

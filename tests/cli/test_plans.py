@@ -360,6 +360,7 @@ def test_the_limits_of_a_top_up(house: House, base: WantedRun, tmp_path: Path) -
         assert vault_tokens(house) == held
         assert sum(one["label"] == "top up" for one in outcome.json["transactions"]) == (paid > 0)
         assert warning in outcome.json["warnings"][-1]
+        assert "except for its funding" in outcome.json["summary"]
     assert house.cli("plan", file).code is ExitCode.OK
 
 
@@ -401,6 +402,18 @@ def test_a_killed_top_up_is_not_paid_again(
     assert applied.code is ExitCode.OK
     assert vault_tokens(house) == 25
     assert applied.json["warnings"][-1].startswith("The vault lacks 95, which")
+
+
+def test_a_vault_that_may_not_be_funded(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """It is no difference, because apply would do nothing, but neither plan nor drift hides it."""
+    run = replace(base, funding=WantedFunding(keep_epochs=10, max_in_all="60"))
+    file = write_declared_run(run, tmp_path / "a.toml")
+    assert apply_file(house, file).code is ExitCode.OK
+    for verb in ("plan", "drift"):
+        outcome = house.cli(verb, file, "--output", "json")
+        assert outcome.code is ExitCode.OK
+        assert "the vault lacks 60" in outcome.json["warnings"][-1]
+    assert "except for its funding" in house.cli("plan", file).stdout
 
 
 def test_a_plan_pays_no_more_than_it_says(house: House, base: WantedRun, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ class MigrationTarget(Target):
         obstacles = obstacles_of(self._migration.closes, actual.old, actual.exported, actual.wanted, actual)
         values = {**plan.values, **ground_of(actual.old, self._migration.account, closes=self._migration.closes)}
         warnings = warnings_of(actual.old, actual.wanted, follows=self._migration.continues)
-        return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values)
+        return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values, plan.lacks)
 
     def _titled(self, step: StepData) -> StepData:
         if step.kind != "recreate":

@@ -127,6 +127,8 @@ def read_actual(
     vault_owner = [associated_token_address(owner, mint)] if mint else []
     found = session.rpc.accounts([*run_addresses, *permits, owner, RENT_SYSVAR, *vault_owner])
     of_run, rest = found[: len(run_addresses)], found[len(run_addresses) :]
+    if located is None and not is_replaced and taken(of_run[0]) is not None:
+        return read_actual(session, wanted, wallet, replaced=replaced)  # it was created between the two reads
     raw_wallet, raw_rent, *raw_tokens = rest[len(permits) :]
     return ActualRun(
         run=None if located is None else _read(located, of_run),

@@ -15,6 +15,7 @@ from psyche_cli.operations.run_files.payloads import AppliedData, StepData
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan
 from psyche_cli.operations.run_files.planning import Plan
 from psyche_cli.operations.run_files.review import refuse_stale
+from psyche_cli.operations.run_files.text import lines_of_steps
 from psyche_cli.operations.run_files.work import Applying, Work, refuse_obstacles
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
@@ -78,6 +79,8 @@ def prepare(session: SigningSession, applying: Applying) -> Prepared:
 def confirm(session: SigningSession, applying: Applying, prepared: Prepared) -> bool:
     """Ask whether the steps may be done; whether a person was asked. Raises NotConfirmed."""
     target, actual = applying.target, prepared.actual
+    for line in lines_of_steps(prepared.plan.steps, actual.decimals):
+        session.notify(line)
     return session.confirm(_consequence(target.run_id, prepared.plan.steps, actual) + target.losses(actual))
 
 

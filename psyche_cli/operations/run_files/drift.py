@@ -44,12 +44,13 @@ def find_drift(
     exist. Raises NetworkError.
     """
     genesis = str(session.rpc.genesis_hash())
-    found, lines = [], list[str]()
+    found, lines, warnings = [], list[str](), list[str]()
     for one in files:
         try:
             if isinstance(one, FileError):
                 raise one.error
-            file, text = _examined(session, one, genesis, wallet, state_folder)
+            file, text, more = _examined(session, one, genesis, wallet, state_folder)
+            warnings += more
         except NetworkError:
             raise
         except PsycheError as error:
@@ -63,6 +64,7 @@ def find_drift(
     return OperationResult(
         summary=_summary(len(found), drifted, failed),
         data=DriftData(tuple(found)),
+        warnings=tuple(warnings),
         next_steps=tuple(session.given.command("plan", one.path) for one in found if not one.as_written),
         exit_code=ExitCode.CONFIGURATION if failed > 0 else ExitCode.DIFFERS if drifted > 0 else ExitCode.OK,
         body=lambda _width, _utf8: lines,
@@ -71,10 +73,10 @@ def find_drift(
 
 def _examined(
     session: Session, wanted: WantedRun, genesis: str, wallet: Pubkey | None, state_folder: Path
-) -> tuple[DriftedFile, list[str]]:
-    """How a run differs from its file, and that as text."""
+) -> tuple[DriftedFile, list[str], list[str]]:
+    """How a run differs from its file, that as text, and warnings."""
     known = has_history(state_folder, genesis, wanted.run_id)
-    actual, changes = _compared(session, wanted, wallet)
+    actual, changes, warnings = _compared(session, wanted, wallet)
     authors = {}
     if changes and known and actual is not None:
         keys = [change.key for change in changes]
@@ -82,7 +84,8 @@ def _examined(
     values = [DriftedValue(one.key, one.before, one.after, authors.get(one.key)) for one in changes]
     file = DriftedFile(str(wanted.source), wanted.run_id, None, not changes, known, tuple(values))
     hint = session.given.command("history", run_id=wanted.run_id) if actual is not None and not known else ""
-    return file, [*_lines(file, 0 if actual is None else actual.decimals, hint)]
+    named = [f"{wanted.source}: {warning}" for warning in warnings]
+    return file, [*_lines(file, 0 if actual is None else actual.decimals, hint)], named
 
 
 def _uncompared(one: WantedRun | FileError, error: PsycheError) -> tuple[DriftedFile, list[str]]:
@@ -98,16 +101,20 @@ def _uncompared(one: WantedRun | FileError, error: PsycheError) -> tuple[Drifted
 
 def _compared(
     session: Session, wanted: WantedRun, wallet: Pubkey | None
-) -> tuple[ActualRun | None, list[ChangedValue]]:
-    """What was read of a run, None if it does not exist, and the values that differ from its file."""
+) -> tuple[ActualRun | None, list[ChangedValue], tuple[str, ...]]:
+    """What was read of a run, None if it does not exist, the values that differ from its file, and warnings.
+
+    A vault that may not be topped up is no difference, since apply would change nothing, but a warning.
+    """
     try:
         actual = read_actual(session, wanted, wallet)
     except WalletNotFound:
         actual = None
     if actual is None or actual.run is None:
-        return None, [ChangedValue("run", None, wanted.run_id)]
+        return None, [ChangedValue("run", None, wanted.run_id)], ()
     plan = make_plan(wanted, actual)
-    return actual, [*_changes(plan), *_state(wanted, actual)]
+    warnings = plan.warnings[len(wanted.warnings) :]
+    return actual, [*_changes(plan), *_state(wanted, actual)], warnings
 
 
 def _changes(plan: Plan) -> Iterator[ChangedValue]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.durations import format_duration, rough_duration
-from psyche_cli.errors import NotReached
+from psyche_cli.errors import NetworkError, NotReached, WrongRunState
 from psyche_cli.operations.run_files.payloads import PauseProgress
 from psyche_cli.operations.runs.find import Run, find_run, find_run_again
 from psyche_cli.operations.runs.set_paused import set_paused
@@ -41,19 +41,29 @@ class PauseWait(NamedTuple):
 
 
 def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int | None, wait: PauseWait) -> None:
-    """Wait until the run is Paused, or no longer about to pause, because another process has resumed it.
+    """Wait until the run is Paused. An endpoint that fails meanwhile is waited for.
 
-    Raises NotReached after the time, and the errors of the requests.
+    Raises NotReached after the time, WrongRunState if another process resumes the run, and the errors of the requests.
     """
-    run = find_run(session, run_id, treasurer_index)
     reports = _Reports(session, wait)
-    run = _look(session, run, wait.seconds, reports)
+
+    def look() -> Run:
+        return _look(session, run_id, lambda: find_run(session, run_id, treasurer_index), wait.seconds, reports)
+
+    run = look()
     if not _is_pausing(run):
+        if not run.account.run_state.is_halted:
+            raise WrongRunState(
+                f"Another process has resumed run {run_id!r} while its pause was waited for.",
+                hint="It was not changed.",
+                run_id=run_id,
+                state=run.account.run_state.text,
+            )
         return
     waited = format_duration(wait.seconds)
     if wait.on_timeout == "resume":
         session.notify(f"The pause of run {run_id} did not take effect within {waited}. It is resumed once it does.")
-        run = _look(session, run, wait.seconds, reports)
+        run = look()
         if not _is_pausing(run):
             resumes = run.account.run_state == RunState.PAUSED
             if resumes:
@@ -91,18 +101,25 @@ class _Reports:
             self._wait.report(PauseProgress(account.run_state.text, account.step, seconds, self._wait.seconds))
 
 
-def _look(session: SigningSession, run: Run, seconds: int, reports: _Reports) -> Run:
+def _look(session: SigningSession, run_id: str, find: Callable[[], Run], seconds: int, reports: _Reports) -> Run:
     """Read the run until it is no longer about to pause or the time is over; returns it as it was read last."""
     limit = Deadline(session.clock, seconds)
-    with session.rpc.waits.showing(f"Waiting until run {run.run_id} is Paused") as shown:
+    run: Run | None = None
+    with session.rpc.waits.showing(f"Waiting until run {run_id} is Paused") as shown:
         while True:
             session.deadline.restart()
-            run = find_run_again(session, run)
-            if not _is_pausing(run) or limit.passed:
-                return run
-            reports.add(run)
-            left = rough_duration(math.ceil(limit.remaining))
-            shown.now(f"{run.account.run_state.text}, step {run.account.step}, {left} left")
+            try:
+                run = find() if run is None else find_run_again(session, run)
+                if not _is_pausing(run) or limit.passed:
+                    return run
+                reports.add(run)
+                now = f"{run.account.run_state.text}, step {run.account.step}"
+            except NetworkError as error:
+                session.deadline.restart()
+                if limit.passed or session.deadline.passed:
+                    raise
+                now = error.message.rstrip(".")
+            shown.now(f"{now}, {rough_duration(math.ceil(limit.remaining))} left")
             session.rpc.waits.sleep(session.clock, min(_EVERY, limit.remaining))
 
 

@@ -59,7 +59,7 @@ def plan_target(
     if next_step is None:
         next_step = session.given.command("apply", str(target.wanted.source if output_file is None else output_file))
     return OperationResult(
-        summary=summary_of(data),
+        summary=summary_of(data, is_short=plan.lacks > 0),
         data=data,
         details=costs_of(data),
         warnings=(*notes, *plan.warnings),

@@ -33,13 +33,15 @@ _AT_CREATION = ("metadata.name", "metadata.description", "client_version", "trea
 class Plan(NamedTuple):
     """The steps that make a run match its file, in order, and the obstacles, because of which none is done.
 
-    ``values`` are those on which it is based.
+    ``values`` are those on which it is based. ``lacks`` is what the vault lacks afterwards, in base units, because of a
+    limit.
     """
 
     steps: tuple[StepData, ...]
     obstacles: tuple[ObstacleData, ...]
     warnings: tuple[str, ...]
     values: Mapping[str, Value]
+    lacks: int = 0
 
     @property
     def changes_nothing(self) -> bool:
@@ -72,7 +74,8 @@ def make_plan(
     obstacles = tuple(obstacles_of(wanted, actual, values, steps))
     warning = top_up.warning(paid, actual.decimals) if top_up else ""
     notes = [problem.message for problem in wanted.warnings]
-    return Plan(steps, obstacles, (*notes, *([warning] if warning else [])), values)
+    lacks = top_up.missing - paid if top_up else 0
+    return Plan(steps, obstacles, (*notes, *([warning] if warning else [])), values, lacks)
 
 
 def step_of(

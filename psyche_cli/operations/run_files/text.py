@@ -13,8 +13,9 @@ _OF_TOKENS = ("rewards.earning_rate", "rewards.slashing_rate", "funding.vault")
 """Keys whose values are base units."""
 
 
-def summary_of(data: PlanData) -> str:
-    """The plan in one sentence."""
+def summary_of(data: PlanData, *, is_short: bool = False) -> str:
+    """The plan in one sentence. ``is_short`` is whether the vault lacks something afterwards."""
+    end = ", except for its funding." if is_short else "."
     migration = data.migration
     if data.obstacles:
         count = "1 obstacle" if len(data.obstacles) == 1 else f"{len(data.obstacles)} obstacles"
@@ -26,8 +27,8 @@ def summary_of(data: PlanData) -> str:
         count = "1 step migrates" if number == 1 else f"{number} steps migrate"
         return f"{count} run {migration.run_id} to run {data.run_id}."
     if not data.steps:
-        return f"Run {data.run_id} matches its file."
-    return f"{'1 step makes' if number == 1 else f'{number} steps make'} run {data.run_id} match its file."
+        return f"Run {data.run_id} matches its file{end}"
+    return f"{'1 step makes' if number == 1 else f'{number} steps make'} run {data.run_id} match its file{end}"
 
 
 def costs_of(data: PlanData) -> tuple[tuple[str, str], ...]:

@@ -98,10 +98,13 @@ class Work:
                 if refusal is not None and any(_key(step) == _key(due) for due in plan.steps):
                     self._plan_again(step, refusal)
             except PsycheError as error:
+                if step.kind == "wait" and not isinstance(error, Refused | NotReached):
+                    error.hint = f"{error.hint} Nobody resumes the run until it is applied again.".strip()
                 if not isinstance(error, NotReached):
                     error.hint = _continued(error.hint, self._applying.again)
                 raise
-        return any(step.kind == "top-up" for step in target.plan(actual).steps)
+        left = target.plan(actual)
+        return left.lacks > 0 or any(step.kind == "top-up" for step in left.steps)
 
     def _perform(self, step: StepData, actual: ActualRun) -> Refused | None:
         """Do a step. Returns the error if it was refused, perhaps because another process has done it meanwhile."""
