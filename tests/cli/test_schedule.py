@@ -18,6 +18,7 @@ from solders.signature import Signature
 from psyche_cli.errors import ExitCode
 from psyche_cli.limits import U64_MAX
 from psyche_cli.operations.rewards.collateral import Obligations
+from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.operations.schedule.acts import DAY, Acts, acts_file
 from psyche_cli.operations.schedule.outcomes import LANDING_SECONDS
 from psyche_cli.operations.schedule.transfer import Limits, Money
@@ -414,3 +415,12 @@ def test_a_tick_is_sent_when_it_is_due(waiting_run: RunDriver, still_house: Hous
     assert (data["outcome"], data["state"], len(data["acts"])) == ("done", "Warmup", 1)
     status = still_house.cli.json("tx", "status", data["acts"][0]["signature"])
     assert status["record"]["reason"] == "a tick was due, and no member had sent it"
+
+
+def test_a_tick_is_sent_while_an_apply_waits(waiting_run: RunDriver, still_house: House) -> None:
+    """The pause for which it waits may depend on the tick."""
+    waiting_run.join(0, 1, 2)
+    warp(still_house, 5)
+    with applying(folder_of(still_house), "test"):
+        assert still_house.cli.json(*PAUSE, "step:1")["outcome"] == "busy"
+        assert still_house.cli.json(*TICK)["outcome"] == "done"

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psyche_cli.environment import SystemClock
+from psyche_cli.errors import ExitCode
 from psyche_cli.operations.schedule.acts import DAY, acts_file
 from psyche_cli.operations.schedule.received import Level, ReceivedAmounts, is_known_since, received_since, with_level
 from psyche_cli.solana.sending.journal import Journal
@@ -21,9 +23,11 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import methods_of
 from tests.cli.killing import killed
+from tests.cli.lockstep import at_once
 from tests.cli.test_schedule import RUN, TOKEN, TOP_UP, Jumping, amounts, folder_of, paying, vault_balance
 from tests.cli.test_tick import warp
-from tests.support.counts import repetitions
+from tests.support.counts import Loads, repetitions
+from tests.support.relays import Relay
 
 __all__ = ["paying"]  # the fixture
 
@@ -103,6 +107,49 @@ def test_no_more_than_the_maximum_in_all_is_received(paying: House) -> None:
     assert outcome.data["funding"]["left_in_all"]["base_units"] == 0
     assert amounts(paying.cli.json(*limited)) == []
     assert vault_balance(paying) == 50 * TOKEN
+
+
+def test_a_transfer_during_the_first_check_is_not_taken_for_a_gap(paying: House) -> None:
+    """It lands between the read of the vault and that of its transactions."""
+    paying.cli.json(*MANUALLY, "30")
+    shutil.rmtree(folder_of(paying))
+
+    class Meanwhile(Relay):
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            if "getSignaturesForAddress" in methods_of(body):
+                paying.cli.json(*MANUALLY, "5", "--state-dir", paying.cli.home / "another")
+            return self.inner.send(body, timeout=timeout)
+
+    cli = replace(paying.cli, open_transport=lambda url: Meanwhile(paying.chain.transport(url)))
+    first = cli(*TOP_UP, "--output", "json").json
+    assert not any("does not tell" in line for line in first["warnings"])
+    assert (first["data"]["outcome"], first["data"]["acts"]) == ("busy", []), "the vault has changed meanwhile"
+    assert [amounts(paying.cli.json(*TOP_UP)) for _ in range(2)] == [[10 * TOKEN], []]
+
+
+def test_checks_on_several_computers_at_once_share_the_limits(
+    paying: House, tmp_path: Path, random_seed: int, loads: Loads
+) -> None:
+    """No lock helps there: of transfers that are made at once, the transactions themselves let all but one fail."""
+    bank = paying.chain.dispatcher.context.bank
+    state = bank.save()
+    busy = 0
+    for number in range(loads.of(usual=4, ci=10, full=60)):
+        bank.restore(state)
+        chance = random.Random(f"{random_seed}:{number}")
+        folder = tmp_path / f"computers-{number}"
+        folder.mkdir()
+        words = (*TOP_UP, "--max-in-all", "42", "--output", "json")
+        for step in range(3):
+            outcomes = at_once(paying, folder, [list(words) for _ in range(3)], chance)
+            assert [outcome.code for outcome in outcomes] == [ExitCode.OK] * 3, [one.stderr for one in outcomes]
+            found = [outcome.json["data"] for outcome in outcomes]
+            busy += sum(data["outcome"] == "busy" for data in found)
+            assert vault_balance(paying) <= min(20 * 3 * (step + 1), 42) * TOKEN
+        for _ in range(3):
+            paying.cli.json(*words)
+        assert vault_balance(paying) == 42 * TOKEN
+    assert busy > 0
 
 
 @dataclass

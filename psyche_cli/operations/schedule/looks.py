@@ -32,7 +32,8 @@ class Request(NamedTuple):
     """A scheduled operation: its verb, such as top-up, its run, and the state folder.
 
     ``every`` is the number of seconds between checks; None for a single check. ``moment`` distinguishes operations of
-    the same verb that may be followed at once.
+    the same verb that may be followed at once. One that ``is_exclusive`` does not act while an apply or another
+    exclusive one does.
     """
 
     verb: str
@@ -40,6 +41,7 @@ class Request(NamedTuple):
     folder: Path
     every: int | None
     moment: str = ""
+    is_exclusive: bool = True
 
     @property
     def name(self) -> str:
@@ -68,7 +70,7 @@ class Look(NamedTuple):
 def carry_out(session: SigningSession, request: Request, look: Callable[[], Look]) -> OperationResult[ScheduledData]:
     """Call ``look`` once, or every ``request.every`` seconds until nothing is left to do.
 
-    While it is called, no apply and no other scheduled operation acts on the run. Raises ScheduleRunning if another
+    Raises ScheduleRunning if another
     process follows the same schedule, and the errors of ``look``, except for passing ones if it is called again.
     """
     with sole(request.folder, request.name, request.run_id) as is_sole:
@@ -112,6 +114,8 @@ def _carry_out(session: SigningSession, request: Request, look: Callable[[], Loo
 
 
 def _locked(request: Request, look: Callable[[], Look]) -> Look:
+    if not request.is_exclusive:
+        return look()
     try:
         with applying(request.folder, request.run_id):
             return look()

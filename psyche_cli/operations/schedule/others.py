@@ -48,7 +48,10 @@ def settle_others(session: SigningSession, acts: Acts) -> list[JournalEntry]:
 
 
 def amount_of(raw: bytes) -> int:
-    """The base units that a transaction transfers by checked transfers of tokens; 0 for other bytes."""
+    """The base units that a transaction transfers by checked transfers of tokens; 0 for other bytes.
+
+    A transfer of an account to itself, which guards its balance, does not count.
+    """
     try:
         message = decode_message(raw)
     except InvalidTransaction:
@@ -59,7 +62,8 @@ def amount_of(raw: bytes) -> int:
             known = known_instruction(instruction.program, instruction.data)
         except ValueError:
             continue
-        if known is not None and known.name == "transferChecked":
+        addresses = [account.address for account in instruction.accounts]
+        if known is not None and known.name == "transferChecked" and addresses[:1] != addresses[2:3]:
             quantity = known.arguments["tokenAmount"]
             found += quantity.base_units if isinstance(quantity, TokenQuantity) else 0
     return found

@@ -28,8 +28,10 @@ def schedule_tick(
 ) -> OperationResult[ScheduledData]:
     """Send a tick if one is due; with ``while_overdue``, further ones until none is, at most MOST_TICKS per check.
 
-    Raises the errors of ``tick`` and of ``carry_out``.
+    It does so also while an apply waits for a pause, which may take a tick. Raises the errors of ``tick`` and of
+    ``carry_out``.
     """
+    request = request._replace(is_exclusive=False)
     return carry_out(session, request, lambda: _look(session, request, MOST_TICKS if while_overdue else 1))
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.durations import format_duration
-from psyche_cli.errors import InsufficientFunds
+from psyche_cli.errors import InsufficientFunds, StalePlan
 from psyche_cli.operations.funds import accounts_and_funds
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.treasurer_top_up_rewards import top_up_rewards
@@ -114,19 +114,30 @@ def _look(
             is_allowed=lambda now: transferred(now, seen.now) + counted + amount <= seen.limits.per_day,
         )
 
-    with recorder_of(session).because(reason, begin):
-        made = top_up_rewards(
-            session,
-            run_id=request.run_id,
-            collateral_amount=format_amount(amount, decimals),
-            treasurer_index=treasurer_index,
-        )
+    try:
+        with recorder_of(session).because(reason, begin):
+            made = top_up_rewards(
+                session,
+                run_id=request.run_id,
+                collateral_amount=format_amount(amount, decimals),
+                treasurer_index=treasurer_index,
+                vault_holds=seen.money.obligations.held,
+            )
+    except StalePlan as stale:
+        return _overtaken(seen, stale)
     [receipt] = made.transactions
     landed_at = act_landed(session, acts, receipt)
     after = seen._replace(money=seen.money.after(amount))
     _note(_received(records, seen.run), landed_at, after.money.received)
     act = ScheduledAct(reason, receipt.signature, in_both_units(amount, decimals))
     return _looked(after, _waits_for(after))._replace(acts=(act,), receipts=(receipt,))
+
+
+def _overtaken(seen: _Seen, stale: StalePlan) -> Look:
+    """What a check leads to if the balances have changed since they were read: nothing is paid."""
+    failed = f"The transaction {stale.signature} failed on-chain. {stale.message}"
+    look = _looked(seen, "the next check, because a balance has changed during this one")
+    return look._replace(is_busy=True, warnings=(*look.warnings, *([failed] if stale.sent else [])))
 
 
 def _see(
@@ -176,8 +187,9 @@ def _levels(session: SigningSession, records: _Records, run: Run, now: int) -> t
     received = run.treasury.received
     warnings: tuple[str, ...] = ()
     if not is_known_since(levels, since):
-        vault, held = run.treasury.vault, run.treasury.vault_amount
-        found = levels_from_ledger(session.rpc, vault, held=held, received=received, since=since, now=now)
+        last_read = session.rpc.last_read(run.treasury.vault)
+        slot = 0 if last_read is None else last_read[0]
+        found = levels_from_ledger(session.rpc, run.treasury, slot=slot, since=since, now=now)
         if found is not None:
             levels = found
         else:

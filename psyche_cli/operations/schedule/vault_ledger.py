@@ -5,9 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from solders.pubkey import Pubkey
-
 from psyche_cli.errors import HttpStatusError, NetworkError, RpcError
+from psyche_cli.operations.runs.find import Treasury
 from psyche_cli.operations.schedule.received import Level
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import INTERNAL_ERROR
@@ -18,16 +17,14 @@ MOST_TRANSACTIONS: Final = 400
 """How many transactions of a vault are read at most. With more, the ledger counts as unknown."""
 
 
-def levels_from_ledger(
-    rpc: RpcClient, vault: Pubkey, *, held: int, received: int, since: int, now: int
-) -> list[Level] | None:
-    """The levels of a vault from ``since`` to ``now``, of which ``held`` and ``received`` were read at ``now``.
+def levels_from_ledger(rpc: RpcClient, treasury: Treasury, *, slot: int, since: int, now: int) -> list[Level] | None:
+    """The levels of a vault from ``since`` to ``now``, at which its treasury was read in ``slot``.
 
-    None if the endpoint does not know, or not all: its ledger must lead from balance to balance to ``held`` without a
-    gap. Takes at most 1 + MOST_TRANSACTIONS / 20 requests. Raises NetworkError if another attempt may succeed.
+    None if the endpoint does not know, or not all: its ledger must lead from balance to balance to that of the vault
+    without a gap. Takes at most 1 + MOST_TRANSACTIONS / 20 requests. Raises NetworkError if it may succeed later.
     """
     try:
-        listed = rpc.signatures_for_address(vault, limit=MOST_TRANSACTIONS)
+        listed = rpc.signatures_for_address(treasury.vault, limit=MOST_TRANSACTIONS)
         recent = [one for one in listed if one.block_time is None or one.block_time > since]
         if len(recent) == MOST_TRANSACTIONS:
             return None
@@ -36,12 +33,14 @@ def levels_from_ledger(
         if _is_refusal(error):
             return None
         raise
-    changes = []
-    balance = held
+    changes: list[tuple[int, int]] = []
+    balance = treasury.vault_amount
     for transaction in found:  # the newest first
         if transaction is None:
             return None
-        for change in (one for one in transaction.effects.tokens if one.address == vault):
+        for change in (one for one in transaction.effects.tokens if one.address == treasury.vault):
+            if change.after != balance and not changes and transaction.slot >= slot:
+                continue  # it has landed since the vault was read
             if change.after != balance:
                 return None
             balance = change.before
@@ -49,7 +48,7 @@ def levels_from_ledger(
             changes.append((time, change.after - change.before))
     if balance > 0 and len(recent) == len(listed):
         return None  # it was funded before everything that the ledger still has
-    return _levels(changes, received, since)
+    return _levels(changes, treasury.received, since)
 
 
 def _is_refusal(error: NetworkError) -> bool:
