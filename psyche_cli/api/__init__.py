@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         top_up_rewards,
         update_config,
     )
+    from psyche_cli.api.scheduling import schedule_pause, schedule_tick, schedule_top_up
     from psyche_cli.api.sending import send, simulate
     from psyche_cli.api.sessions import Session, SigningSession, open_session, open_signing_session
     from psyche_cli.api.simulation import simulate_from_run, simulate_run
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
     from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer, SetPausedData
+    from psyche_cli.operations.schedule.payloads import FundingData, ScheduledAct, ScheduledData
     from psyche_cli.operations.simulation.payloads import (
         SimulatedEpoch,
         SimulatedMember,
@@ -107,6 +109,7 @@ __all__ = [
     "DumpedConfig",
     "Endpoint",
     "EpochTimes",
+    "FundingData",
     "Genesis",
     "InProcessValidator",
     "Instructions",
@@ -133,6 +136,8 @@ __all__ = [
     "RunDump",
     "RunEvent",
     "RunState",
+    "ScheduledAct",
+    "ScheduledData",
     "Session",
     "SetPausedData",
     "ShowData",
@@ -170,6 +175,9 @@ __all__ = [
     "preview_config",
     "preview_config_of_run",
     "resume_run",
+    "schedule_pause",
+    "schedule_tick",
+    "schedule_top_up",
     "send",
     "set_future_epoch_rates",
     "show_run",
@@ -199,6 +207,7 @@ _MODULES: Final = {
         "top_up_rewards",
         "update_config",
     ],
+    "api.scheduling": ["schedule_pause", "schedule_tick", "schedule_top_up"],
     "api.sending": ["send", "simulate"],
     "api.sessions": ["Session", "SigningSession", "open_session", "open_signing_session"],
     "api.simulation": ["simulate_from_run", "simulate_run"],
@@ -221,6 +230,7 @@ _MODULES: Final = {
     "operations.rewards.payloads": ["CollateralAmount", "RatesData", "TopUpData"],
     "operations.runs.find": ["Run", "Treasury"],
     "operations.runs.payloads": ["CreateRunData", "NewTreasurer", "SetPausedData"],
+    "operations.schedule.payloads": ["FundingData", "ScheduledAct", "ScheduledData"],
     "operations.status.event_payloads": ["RunEvent"],
     "operations.status.show_payloads": ["ShowData"],
     "operations.status.wait_payloads": ["ReachedData"],

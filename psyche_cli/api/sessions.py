@@ -100,6 +100,11 @@ class SigningSession(Session):
         return self._wallet
 
     @property
+    def state_folder(self) -> Path | None:
+        """The folder of the journal; None without one."""
+        return self._state_folder
+
+    @property
     def instructions(self) -> Instructions:
         """Encoder of the Psyche programs' instructions, with one method per instruction."""
         return self._instructions

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(f"psyche_cli.api.{path.stem}" for path in (ROOT / "psyche_cli" / "api").glob("[a-z]*.py"))
-WITHOUT_EXAMPLES = {"psyche_cli.api.following", "psyche_cli.api.runs"}
+WITHOUT_EXAMPLES = {"psyche_cli.api.following", "psyche_cli.api.scheduling", "psyche_cli.api.runs"}
 """Modules whose examples are in docs/api.md, which creates the run that they need."""
 
 

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
 from psyche_cli import api
-from psyche_cli.errors import Interrupted, JournalError
+from psyche_cli.errors import Interrupted, JournalError, UsageError
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.cli.harness import CommandLine, methods_of
 from tests.support.patience import PATIENCE
@@ -180,3 +181,28 @@ def test_a_simulation_is_not_recorded(place: Place) -> None:
         lamports = TransferParams(from_pubkey=place.owner.address, to_pubkey=RECIPIENT, lamports=SOL)
         assert api.simulate(session, [transfer(lamports)]).err is None
     assert not place.journal.exists()
+
+
+def test_scheduled_transfers_share_their_limits_with_the_commands(place: Place) -> None:
+    limits: Any = {"keep_epochs": 3, "max": "20", "per_day": "35", "max_in_all": "1000"}
+    with place.session() as session:
+        api.set_future_epoch_rates(session, run_id="paying", earning_rate="30")
+        data = api.schedule_top_up(session, run_id="paying", **limits).data
+        assert data.acts[0].transferred is not None
+        assert data.acts[0].transferred.base_units == 20 * UNIT
+    command = ("schedule", "top-up", "--run-id", "paying", "--keep-epochs", 3, "--max", 20, "--per-day", 35)
+    assert place.cli.json(*command, "--state-dir", place.journal)["acts"][0]["transferred"]["amount"] == 15
+    with place.session() as session:
+        last = api.schedule_top_up(session, run_id="paying", **limits).data
+    assert (last.outcome, last.acts) == ("waiting", [])
+    assert last.funding is not None
+    assert last.funding.left_of_day.base_units == 0
+    assert place.vault == 35
+
+
+def test_scheduled_operations_need_a_folder(place: Place) -> None:
+    with api.open_signing_session(place.url, wallet=place.owner) as session:
+        with pytest.raises(UsageError, match="state folder"):
+            api.schedule_tick(session, run_id="paying")
+        with pytest.raises(UsageError, match="neither a step"):
+            api.schedule_pause(session, run_id="paying", at="soon")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from psyche_cli.operations.rewards.payloads import CollateralAmount, VaultCover
 from psyche_cli.payload_types import Unsigned
+
+Outcome: TypeAlias = Literal["done", "waiting", "ended", "busy"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ScheduledData:
     run_id: str
     already_so: Annotated[bool, "Whether nothing was sent."]
     outcome: Annotated[
-        Literal["done", "waiting", "ended", "busy"],
+        Outcome,
         "done: it has acted. waiting: its time has not come. ended: nothing is left to do. busy: another process is "
         "acting on the run.",
     ]
