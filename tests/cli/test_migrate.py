@@ -365,6 +365,24 @@ def test_a_run_that_changed_after_its_export_is_exported_again(place: Place) -> 
     assert len(dump["coordinator_account"]["clients"]) == 1
 
 
+@pytest.mark.parametrize("state", [RunState.PAUSED, RunState.ROUND_TRAIN], ids=["paused", "training"])
+def test_a_dry_run_exports_nothing(place: Place, state: RunState) -> None:
+    """It simulates what the old run as it is allows: the new one can be created if the old one is paused."""
+    place.house.run()
+    started(place, state)
+    place.planned("--treasurer-collateral-mint", place.house.new_mint())
+    sent = place.house.chain.sent
+    data = place.house.cli("apply", place.plan_file, "--dry-run", "--output", "json").data
+    simulated = {one["label"]: one["simulated"] for one in data["transactions"]}
+    if state == RunState.PAUSED:
+        assert simulated["recreate run"]
+    else:
+        assert simulated["pause"]
+        assert sum(simulated.values()) == 1
+    assert place.house.chain.sent == sent
+    assert not place.export.exists()
+
+
 # --- interruptions
 
 

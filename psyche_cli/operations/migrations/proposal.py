@@ -60,7 +60,7 @@ def propose(session: Session, old: OldRun, changes: Changes) -> Proposal:
         wanted,
         run_id=_new_id(old, changes, notes),
         start_step=_start_step(old),
-        join=_join(wanted.join, changes, notes),
+        join=_join(wanted.join, authorizations, changes, notes),
         treasurer=treasurer,
         earning_rate=wanted.earning_rate if rewards else None,
         slashing_rate=wanted.slashing_rate if rewards else None,
@@ -142,10 +142,10 @@ def _next_id(run_id: str) -> str:
     return f"{kept.rstrip()}{end}"
 
 
-def _join(join: WantedJoin, changes: Changes, notes: list[str]) -> WantedJoin:
+def _join(join: WantedJoin, authorizations: list[Authorization], changes: Changes, notes: list[str]) -> WantedJoin:
     if changes.join_authority in (None, join.authority):
         return join
-    delegating = [one for one in join.authorizations if one.delegates]
+    delegating = [one for one in authorizations if one.active and one.delegates]
     if delegating:
         count = "1 grantee has" if len(delegating) == 1 else f"{len(delegating)} grantees have"
         notes.append(

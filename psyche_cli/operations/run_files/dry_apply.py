@@ -20,7 +20,10 @@ _OF_THE_WALLET: Final = ("authorize", "deauthorize")
 """Steps that need no other one, not even the run."""
 _OF_THE_RUN: Final = ("delegate", "top-up", "set-rates", "pause")
 """Steps that only need that the run and the authorizations exist."""
-_BEFORE_THE_RUN: Final = ("create", "authorize")
+_CREATING: Final = ("create", "recreate")
+_BEFORE_THE_RUN: Final = (*_CREATING, "authorize")
+_WITHOUT_TRANSACTIONS: Final = ("wait", "wait-old", "export")
+"""Steps that a dry run does not do."""
 
 
 def dry_apply(session: SigningSession, applying: Applying, *, logs: bool) -> OperationResult[DryAppliedData]:
@@ -55,13 +58,13 @@ def _simulated(
     session: SigningSession, applying: Applying, actual: ActualRun, step: StepData, earlier: Sequence[StepData]
 ) -> Iterator[SimulatedTransaction]:
     """The transactions of a step, simulated on the present state unless they depend on earlier steps."""
+    if step.kind in _WITHOUT_TRANSACTIONS:
+        return
     if _depends(step, earlier):
         for _ in range(step.transactions):
             yield SimulatedTransaction(
                 step.title, False, False, fee_lamports=None, compute_units=None, accounts=[], logs=[]
             )
-        return
-    if step.kind == "wait":
         return
     try:
         applying.target.perform(session, actual, step, applying.wait)
@@ -72,9 +75,9 @@ def _simulated(
 
 def _depends(step: StepData, earlier: Sequence[StepData]) -> bool:
     """Whether a step can only be simulated once an earlier one is done."""
-    kinds = {one.kind for one in earlier}
+    kinds = {one.kind for one in earlier if one.kind != "export"}
     if step.kind in _OF_THE_WALLET:
         return False
     if step.kind in _OF_THE_RUN:
-        return bool(kinds.intersection(_BEFORE_THE_RUN if step.kind == "delegate" else ("create",)))
+        return bool(kinds.intersection(_BEFORE_THE_RUN if step.kind == "delegate" else _CREATING))
     return bool(kinds)
