@@ -257,6 +257,15 @@ ReadInterval = Annotated[
     str,
     option("--interval", metavar="DURATION", help="How often the runs are read: seconds, or such as 30s, 5m or 1h."),
 ]
+Incarnation = Annotated[
+    int | None,
+    option(
+        "--incarnation",
+        metavar="N",
+        help="The incarnation of the run, from 1, if its id was closed and created again. Defaults to the latest.",
+        min=1,
+    ),
+]
 TrainSeconds = Annotated[
     int | None,
     option(

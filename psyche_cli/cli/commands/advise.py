@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import HistoryStateDir, NoSync, OptionalRunId, TreasurerIndex, option
+from psyche_cli.cli.options import HistoryStateDir, Incarnation, NoSync, OptionalRunId, TreasurerIndex, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import MAX_CLIENTS, U32_MAX
@@ -83,15 +83,7 @@ def command(
             help="With --config: N new members arrive when the run reaches STEP. Repeatable.",
         ),
     ] = None,
-    incarnation: Annotated[
-        int | None,
-        option(
-            "--incarnation",
-            metavar="N",
-            help="The incarnation of the run, from 1, if its id was closed and created again. Defaults to the latest.",
-            min=1,
-        ),
-    ] = None,
+    incarnation: Incarnation = None,
     no_sync: NoSync = False,
     output_file: Annotated[
         Path | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from psyche_cli.cli.options import HistoryStateDir, NoSync, RunId, option
+from psyche_cli.cli.options import HistoryStateDir, Incarnation, NoSync, RunId, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
@@ -27,15 +27,7 @@ def command(
         str | None,
         option("--steps", metavar="FIRST-LAST", help="Only these steps, such as 100-200, 100- or -200."),
     ] = None,
-    incarnation: Annotated[
-        int | None,
-        option(
-            "--incarnation",
-            metavar="N",
-            help="The incarnation of the run, from 1, if its id was closed and created again. Defaults to the latest.",
-            min=1,
-        ),
-    ] = None,
+    incarnation: Incarnation = None,
     no_sync: NoSync = False,
     output_file: Annotated[
         Path | None,
