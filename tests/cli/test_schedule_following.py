@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
-from psyche_cli.errors import ExitCode, Unreachable
+from psyche_cli.errors import ExitCode, ScheduleRunning, Unreachable
+from psyche_cli.operations.schedule.acts import Acts, acts_file
 from psyche_cli.operations.schedule.lock import sole
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.run_states import RunState
@@ -160,3 +164,43 @@ def test_each_moment_is_followed_by_itself(waiting_run: RunDriver, still_house: 
         assert still_house.cli.json(*PAUSE, "step:1")["outcome"] == "done"
         refused = still_house.cli(*PAUSE, "step:9", *FOLLOW)
         assert refused.json["error"]["code"] == "schedule_running"
+
+
+def test_an_endpoint_that_is_behind_the_last_transfer_is_explained(paying: House) -> None:
+    """It lags, or it is another local validator with the same genesis, which has begun again."""
+    paying.cli.json(*TOP_UP)
+    with acts_file(folder_of(paying)) as file, file.writing() as connection:
+        connection.execute("UPDATE acts SET slot = slot + 1000")
+    outcome = replace(paying.cli, clock=Jumping(chance=random.Random(1)))(*TOP_UP, "--output", "json")
+    record = folder_of(paying) / "schedule.sqlite3"
+    assert outcome.code is ExitCode.NETWORK
+    assert outcome.json["error"]["hint"].endswith(f"reset or restored, delete {record}.")
+    assert "has not reached the slot in which an earlier transaction of this schedule landed" in outcome.stderr
+    record.unlink()
+    assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
+
+
+def test_a_state_folder_that_cannot_be_written_transfers_nothing(paying: House, tmp_path: Path) -> None:
+    """A record that cannot be made is an error before anything is sent."""
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file in place of a folder")
+    full = tmp_path / "full"
+    (full / "schedule.sqlite3").mkdir(parents=True)
+    sent = paying.chain.sent
+    for folder in (blocked, full):
+        outcome = paying.cli(*TOP_UP, "--state-dir", folder, "--output", "json")
+        assert outcome.json["error"]["code"] == "journal_error", outcome.stderr
+    assert paying.chain.sent == sent
+
+
+def test_removed_lock_files_let_nothing_be_paid_twice(paying: House) -> None:
+    """Another process that holds no lock any more has begun a transfer: its record is enough."""
+    genesis = str(paying.chain.rpc.genesis_hash())
+    with acts_file(folder_of(paying)) as file:
+        acts = Acts(file, genesis, "test", "top-up")
+        begin: Any = {"subject": "", "amount": 20 * TOKEN, "reason": "", "cluster_time": paying.driver().now}
+        acts.begin(**begin, signature=str(Signature.new_unique()), is_allowed=lambda _: True)
+        with pytest.raises(ScheduleRunning):
+            acts.begin(**begin, signature=str(Signature.new_unique()), is_allowed=lambda _: True)
+        assert len(acts.all()) == 1
+    assert paying.cli.json(*TOP_UP)["acts"] == []

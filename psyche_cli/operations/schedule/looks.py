@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,18 +12,21 @@ from psyche_cli.errors import (
     InsufficientFunds,
     NetworkError,
     ProgramRefused,
+    RpcError,
     ScheduleRunning,
     TransactionExpired,
     TransactionUnknown,
 )
 from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.operations.runs.find import Run
+from psyche_cli.operations.schedule.acts import FILE_NAME
 from psyche_cli.operations.schedule.lock import sole
 from psyche_cli.operations.schedule.log import Log
 from psyche_cli.operations.schedule.payloads import FundingData, ScheduledAct, ScheduledData
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.rpc.codes import MIN_CONTEXT_SLOT_NOT_REACHED
 
 _PASSING: Final = (NetworkError, TransactionExpired, TransactionUnknown, ProgramRefused, InsufficientFunds)
 """Errors after which a schedule that is followed is continued, because the next check may succeed."""
@@ -114,13 +118,19 @@ def _carry_out(session: SigningSession, request: Request, look: Callable[[], Loo
 
 
 def _locked(request: Request, look: Callable[[], Look]) -> Look:
-    if not request.is_exclusive:
-        return look()
     try:
-        with applying(request.folder, request.run_id):
+        with applying(request.folder, request.run_id) if request.is_exclusive else nullcontext():
             return look()
     except (ApplyRunning, ScheduleRunning):
         return _busy("another process, which is changing this run")
+    except RpcError as error:
+        if error.rpc_code == MIN_CONTEXT_SLOT_NOT_REACHED:
+            error.hint = (
+                "The endpoint has not reached the slot in which an earlier transaction of this schedule landed. Try "
+                "again later, or use another endpoint. After a local validator was reset or restored, delete "
+                f"{request.folder / FILE_NAME}."
+            )
+        raise
 
 
 def _busy(waits_for: str) -> Look:
