@@ -9,6 +9,8 @@ import subprocess
 import time
 from typing import Any
 
+import pytest
+
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.schedule.outcomes import LANDING_SECONDS
 from tests.cli.test_journal_processes import Machine, machine
@@ -73,6 +75,27 @@ def test_a_followed_schedule_runs_once_and_its_lock_ends_with_it(machine: Machin
     third.send_signal(signal.SIGTERM)
     stopped: Any = json.loads(third.communicate(timeout=PATIENCE)[0])
     assert (third.returncode, stopped["error"]["code"]) == (143, "terminated")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_at_random_moments_leave_nothing_half_done(machine: Machine, random_seed: int, number: int) -> None:
+    """The process says what it has sent, and the next one continues, without a lock that is left."""
+    chance = random.Random(f"{random_seed}:{number}")
+    machine.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "1000")
+    followed = (*top_up(1, 12), "--follow", "--interval", "1s")
+    for _ in range(2):
+        process = machine.start(*followed)
+        assert process.stderr is not None
+        assert process.stderr.readline()  # it handles signals by now
+        time.sleep(chance.uniform(0, 1.5))
+        process.send_signal(number)
+        ended: Any = json.loads(process.communicate(timeout=PATIENCE)[0])
+        assert process.returncode == 128 + number
+        assert ended["error"]["code"] in ("terminated", "interrupted", "hung_up"), ended["error"]
+    outcome = machine.cli.json(*top_up(1, 12))
+    assert outcome["outcome"] != "busy"
+    assert machine.unsettled() == 0
+    assert machine.vault() <= 12
 
 
 def following(machine: Machine) -> subprocess.Popen[str]:
