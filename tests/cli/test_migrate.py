@@ -547,6 +547,8 @@ def test_points_are_lost(place: Place) -> None:
     unconfirmed = house.cli("apply", place.plan_file, "--output", "json")
     assert unconfirmed.json["error"]["code"] == "not_confirmed"
     assert text in unconfirmed.stderr + unconfirmed.stdout
+    done = place.apply().json
+    assert done["warnings"] == ["The members of run test have to be started again for run other."]
 
 
 # --- command line

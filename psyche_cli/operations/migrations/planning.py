@@ -123,8 +123,8 @@ def ground_of(old: OldRun | None, account: Pubkey, *, closes: bool) -> dict[str,
     return values | {key: Value(value, value) for key, value in same.items()}
 
 
-def warnings_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iterator[str]:
-    """What the owner should know about the old run and its members, as sentences.
+def cautions_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iterator[str]:
+    """What the owner should consider before the migration, as sentences.
 
     ``follows`` is whether the first step and the checkpoint of the new run are not known yet.
     """
@@ -132,7 +132,6 @@ def warnings_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iter
         return
     if losses := losses_of(old).strip():
         yield losses
-    yield from _about_what_stays(old)
     if follows:
         yield (
             f"Run {old.run_id} is running: the new run starts at the step and from the checkpoint that it has once it "
@@ -144,6 +143,13 @@ def warnings_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iter
             f"Training continues at step {wanted.start_step} from the checkpoint {shown_value(checkpoint)}: check that "
             "members have saved it at that step."
         )
+
+
+def warnings_of(old: OldRun | None, wanted: WantedRun) -> Iterator[str]:
+    """What the owner should know before and after the migration, as sentences."""
+    if old is None:
+        return
+    yield from _about_what_stays(old)
     if old.members:
         yield f"The members of run {old.run_id} have to be started again for run {wanted.run_id}."
 

@@ -13,6 +13,7 @@ from psyche_cli.errors import RunNotFound, UsageError
 from psyche_cli.operations.migrations.export import Exported, export_run, read_export
 from psyche_cli.operations.migrations.old_run import OldRun, Origin, find_old_run, same_place
 from psyche_cli.operations.migrations.planning import (
+    cautions_of,
     compared,
     ground_of,
     losses_of,
@@ -143,7 +144,7 @@ class MigrationTarget(Target):
         steps = tuple(self._titled(step) for step in plan.steps)
         obstacles = obstacles_of(self._migration.closes, actual.old, actual.exported, actual.wanted, actual)
         values = {**plan.values, **ground_of(actual.old, self._migration.account, closes=self._migration.closes)}
-        warnings = warnings_of(actual.old, actual.wanted, follows=self._migration.continues)
+        warnings = warnings_of(actual.old, actual.wanted)
         return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values, plan.lacks)
 
     def _titled(self, step: StepData) -> StepData:
@@ -193,6 +194,11 @@ class MigrationTarget(Target):
             export=str(known.export),
             changes=tuple(compared(old, actual.wanted)),
         )
+
+    def cautions(self, actual: ActualRun) -> tuple[str, ...]:
+        """What is lost, and where training continues."""
+        assert isinstance(actual, MigratingRun)
+        return tuple(cautions_of(actual.old, actual.wanted, follows=self._migration.continues))
 
     def losses(self, actual: ActualRun) -> str:
         """What is lost when the old run is closed."""

@@ -62,7 +62,7 @@ def plan_target(
         summary=summary_of(data, is_short=plan.lacks > 0),
         data=data,
         details=costs_of(data),
-        warnings=(*notes, *plan.warnings),
+        warnings=(*notes, *target.cautions(actual), *plan.warnings),
         next_steps=(next_step,) if plan.steps and not plan.obstacles else (),
         exit_code=ExitCode.OK if plan.changes_nothing else ExitCode.DIFFERS,
         body=(lambda _width, _utf8: lines) if lines else None,

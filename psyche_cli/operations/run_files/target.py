@@ -49,6 +49,10 @@ class Target:
         """The run that is replaced; None if there is none."""
         return None
 
+    def cautions(self, actual: ActualRun) -> tuple[str, ...]:  # noqa: ARG002 -- for migrations
+        """What its owner should consider before it is applied, as sentences."""
+        return ()
+
     def losses(self, actual: ActualRun) -> str:  # noqa: ARG002 -- for migrations
         """What is lost for good, as a sentence after the question before anything is sent; empty if nothing."""
         return ""
