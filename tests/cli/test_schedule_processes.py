@@ -78,12 +78,14 @@ def test_a_followed_schedule_runs_once_and_its_lock_ends_with_it(machine: Machin
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_at_random_moments_leave_nothing_half_done(machine: Machine, random_seed: int, number: int) -> None:
+def test_signals_at_random_moments_leave_nothing_half_done(
+    machine: Machine, random_seed: int, full: bool, number: int
+) -> None:
     """The process says what it has sent, and the next one continues, without a lock that is left."""
     chance = random.Random(f"{random_seed}:{number}")
     machine.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "1000")
     followed = (*top_up(1, 12), "--follow", "--interval", "1s")
-    for _ in range(2):
+    for _ in range(10 if full else 1):
         process = machine.start(*followed)
         assert process.stderr is not None
         assert process.stderr.readline()  # it handles signals by now

@@ -134,7 +134,7 @@ def test_checks_on_several_computers_at_once_share_the_limits(
     bank = paying.chain.dispatcher.context.bank
     state = bank.save()
     busy = 0
-    for number in range(loads.of(usual=4, ci=10, full=60)):
+    for number in range(loads.of(usual=2, ci=10, full=60)):
         bank.restore(state)
         chance = random.Random(f"{random_seed}:{number}")
         folder = tmp_path / f"computers-{number}"

@@ -40,7 +40,7 @@ STEPS = 16
 def test_limits_hold_and_moments_count_once(world: World, random_seed: int, loads: Loads, chunk: int) -> None:
     wrong = []
     transfers = kills = 0
-    lives = loads.of(usual=6, ci=40, full=400)
+    lives = loads.of(usual=4, ci=40, full=400)
     for number in range(lives):
         seed = f"{random_seed}:scheduled:{chunk}:{number}"
         attempts, problems = live(world, random.Random(seed), seed)
