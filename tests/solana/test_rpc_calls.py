@@ -7,6 +7,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.answers import is_complete_log
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.types import (
     AddressSignature,
@@ -252,3 +253,10 @@ def test_the_commitment_and_timeout_of_the_client_are_used() -> None:
     assert (rpc.commitment, rpc.label) == ("finalized", "scripted://cluster")
     rpc.close()
     assert cluster.closed
+
+
+@pytest.mark.parametrize(
+    ("logs", "is_complete"), [((), False), (("Program a invoke [1]",), True), (("a", "Log truncated"), False)]
+)
+def test_whether_a_log_is_complete(logs: tuple[str, ...], is_complete: bool) -> None:
+    assert is_complete_log(logs) is is_complete
