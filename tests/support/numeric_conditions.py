@@ -25,14 +25,14 @@ NUMBERS = {"builtins.int", "builtins.float", "decimal.Decimal"}
 _PLACE = tuple[int, int, "int | None", "int | None"]
 
 
-def faults(result: build.BuildResult) -> Iterator[str]:
+def numbers_as_conditions(result: build.BuildResult) -> Iterator[str]:
     # mypy does not say which module an expression is in, and to look for it takes long. So that is done only in a
     # module with a condition at the place of a number in any module.
     numbers = {place_of(expression) for expression, kind in result.types.items() if is_fault(kind, strict=True)}
     for module, state in result.graph.items():
         if state.tree is None or state.path is None or not module.startswith("psyche_cli"):
             continue
-        conditions = set(asked(ast.parse(Path(state.path).read_text(encoding="utf-8"))))
+        conditions = set(places_of_conditions(ast.parse(Path(state.path).read_text(encoding="utf-8"))))
         if not conditions & numbers:
             continue
         found: dict[_PLACE, types.Type] = {}
@@ -61,7 +61,7 @@ def is_number(info: nodes.TypeInfo) -> bool:
     return bool(names & NUMBERS) and "builtins.bool" not in names
 
 
-def asked(tree: ast.AST) -> Iterator[tuple[int, int, int | None, int | None]]:
+def places_of_conditions(tree: ast.AST) -> Iterator[tuple[int, int, int | None, int | None]]:
     """The positions of all expressions that are used as conditions."""
     for node in ast.walk(tree):
         conditions: list[ast.expr] = []
@@ -105,10 +105,10 @@ def expressions(tree: nodes.MypyFile) -> Iterator[nodes.Expression]:
             seen.add(id(node))
             if isinstance(node, nodes.Expression):
                 yield node
-            left += children(node, known)
+            left += nodes_below(node, known)
 
 
-def children(node: nodes.Node, known: dict[str, list[str]]) -> list[object]:
+def nodes_below(node: nodes.Node, known: dict[str, list[str]]) -> list[object]:
     """The children of a node. ``known`` caches the attributes that can hold nodes by class, as inspection is slow."""
     kind = type(node)
     if kind.__name__ not in known:
@@ -133,5 +133,5 @@ def checked(source: str | Path) -> build.BuildResult:
 
 
 if __name__ == "__main__":
-    for fault in faults(checked(sys.argv[1])):
+    for fault in numbers_as_conditions(checked(sys.argv[1])):
         print(fault)  # noqa: T201
