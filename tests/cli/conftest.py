@@ -152,6 +152,14 @@ def base(house: House) -> WantedRun:
 
 
 @pytest.fixture
+def place(house: House, tmp_path: Path) -> Any:
+    """A house and the files of a migration. Other tests have places of their own."""
+    from tests.cli.test_migrate import Place  # not at the top: it imports this module
+
+    return Place(house, tmp_path)
+
+
+@pytest.fixture
 def waiting_run(still_house: House) -> RunDriver:
     """A run in ``still_house`` that waits for members."""
     run = still_house.driver().create()

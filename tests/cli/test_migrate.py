@@ -99,11 +99,6 @@ class Place:
         bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
 
 
-@pytest.fixture
-def place(house: House, tmp_path: Path) -> Place:
-    return Place(house, tmp_path)
-
-
 def kinds(data: Any) -> list[str]:
     return [step["kind"] for step in data["steps"]]
 

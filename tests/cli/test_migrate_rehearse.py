@@ -21,11 +21,6 @@ from tests.cli.test_migrate import OLD, STEP, Place, kinds, started
 PAID = '\n[rewards]\nearning_rate = "12.5"\n\n[funding]\nkeep_epochs = 10\n'
 
 
-@pytest.fixture
-def place(house: House, tmp_path: Path) -> Place:
-    return Place(house, tmp_path)
-
-
 def rehearsed(place: Place, *words: object, wallet: Path | None = None) -> Outcome:
     """The outcome of a rehearsal, which sends nothing to the cluster and changes nothing there."""
     house = place.house

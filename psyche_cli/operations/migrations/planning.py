@@ -137,7 +137,7 @@ def cautions_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iter
             f"Run {old.run_id} is running: the new run starts at the step and from the checkpoint that it has once it "
             "is paused, unless start_step is added to the file."
         )
-    if (wanted.start_step or 1) > 1 and wanted.model is not None:
+    if wanted.start_step is not None and wanted.start_step > 1 and wanted.model is not None:
         checkpoint = wanted.model["LLM"]["checkpoint"]
         yield (
             f"Training continues at step {wanted.start_step} from the checkpoint {shown_value(checkpoint)}: check that "
@@ -150,7 +150,7 @@ def warnings_of(old: OldRun | None, wanted: WantedRun) -> Iterator[str]:
     if old is None:
         return
     yield from _about_what_stays(old)
-    if old.members:
+    if old.members > 0:
         yield f"The members of run {old.run_id} have to be started again for run {wanted.run_id}."
 
 

@@ -161,7 +161,7 @@ def _play(
 
 def _of_epoch(run: Run, wanted: WantedRun, epoch: RehearsedEpoch) -> Iterator[str]:
     """What is not as it should be in the epoch that was played."""
-    if epoch.first_step != (wanted.start_step or epoch.first_step):
+    if wanted.start_step not in (None, epoch.first_step):
         yield f"The new run starts at step {epoch.first_step} rather than {wanted.start_step}."
     if epoch.last_step <= epoch.first_step:
         yield f"No step was trained: the new run is still at step {epoch.last_step}."
@@ -197,7 +197,7 @@ def _result(data: RehearsedMigration, notes: tuple[str, ...]) -> OperationResult
 def _lines(data: RehearsedMigration) -> Iterator[str]:
     for number, step in enumerate(data.steps, 1):
         count = "1 transaction" if step.transactions == 1 else f"{step.transactions} transactions"
-        cost = f" ({count}, {format_sol(step.lamports)} SOL)" if step.transactions else ""
+        cost = f" ({count}, {format_sol(step.lamports)} SOL)" if step.transactions > 0 else ""
         yield f"{number:>3}. {step.title}{cost}"
 
 
@@ -210,7 +210,7 @@ def _details(data: RehearsedMigration) -> Iterator[tuple[str, str]]:
         rate, decimals = format_amount(epoch.earning_rate, epoch.decimals), epoch.decimals
         count = "1 member" if len(epoch.members) == 1 else f"{len(epoch.members)} members"
         yield "members", f"{count}, who joined, trained an epoch and earned {format_amount(earned, decimals)} of {rate}"
-        if claimed:
+        if claimed > 0:
             yield "claimed", format_amount(claimed, decimals)
 
 
