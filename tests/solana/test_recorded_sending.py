@@ -316,6 +316,7 @@ def test_only_what_this_wallet_and_an_earlier_process_recorded_is_left_behind(st
         second.journal.record(entry._replace(signature="of another wallet", wallet="other"))
         second.journal.record(entry._replace(signature="of this session", session=second.journal.session))
         assert second.recorder.left_behind() == [entry]
+        assert [second.recorder.is_left_behind(one) for one in second.journal.entries()] == [True, True, False]
 
 
 def test_a_landed_transaction_is_settled_with_a_receipt(stage: RecordedStage) -> None:
