@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from psyche_cli import base58
 from psyche_cli.errors import UsageError
 from psyche_cli.lazy_pattern import LazyPattern
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
 
 KEYPAIR_BYTES: Final = 64
 SEED_BYTES: Final = 32
@@ -22,6 +25,10 @@ KEY_TEXT: Final = LazyPattern(f"(?<![{base58.ALPHABET}])[{base58.ALPHABET}]{{80,
 # A digest, such as that of a client's image, also has 64 hexadecimal digits, but follows a prefix like "sha256:".
 HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
 BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
+_ANY_HEX: Final = LazyPattern(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?(?![0-9A-Fa-f])")
+"""Also the hexadecimal digits of a digest, for a text whose content is then checked."""
+_ANY_BASE64: Final = LazyPattern(r"(?<![\w+/-])[\w+/-]{43}(?![\w+/-])", re.ASCII)
+_BASE58_SEED: Final = LazyPattern(f"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{32,44}}(?![0-9A-Za-z])")
 PHRASE: Final = LazyPattern(r"(?<![^\s=\"'])[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,}(?![^\s\"'])")
 # Consecutive numbers with any separators: JSON, debug output of programming languages, words split by a shell.
 NUMBERS: Final = LazyPattern(
@@ -48,7 +55,7 @@ def holds_keypair(text: str) -> bool:
     candidates = (
         *KEY_TEXT.findall(text),
         *NUMBERS.findall(text),
-        *HEX_KEY.findall(text),
+        *_ANY_HEX.findall(text),
         *BASE64_KEY.findall(text),
     )
     keys = [key for key in map(key_bytes, candidates) if len(key) == KEYPAIR_BYTES]
@@ -57,6 +64,26 @@ def holds_keypair(text: str) -> bool:
     from solders.keypair import Keypair  # imported here because most calls do not need it
 
     return any(bytes(Keypair.from_seed(key[:SEED_BYTES])) == key for key in keys)
+
+
+def owner_of_seed_in(text: str, public_keys: Iterable[Pubkey]) -> Pubkey | None:
+    """Which of the public keys belongs to a seed of 32 bytes that the text contains; None if none does.
+
+    A seed looks like a public key or a digest, so it is only recognized as that of a known keypair.
+    """
+    candidates = (
+        *_BASE58_SEED.findall(text),
+        *NUMBERS.findall(text),
+        *_ANY_HEX.findall(text),
+        *(f"{found}=" for found in _ANY_BASE64.findall(text)),
+    )
+    seeds = {key for key in map(key_bytes, candidates) if len(key) == SEED_BYTES}
+    if not seeds:
+        return None
+    from solders.keypair import Keypair  # imported here because most calls do not need it
+
+    owners = {Keypair.from_seed(seed).pubkey() for seed in seeds}
+    return next((key for key in public_keys if key in owners), None)
 
 
 def is_seed(text: str) -> bool:

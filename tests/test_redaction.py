@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.private_keys import holds_key, holds_keypair, is_seed
+from psyche_cli.private_keys import holds_key, holds_keypair, is_seed, owner_of_seed_in
 from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor
 from tests.support.counts import repetitions
 from tests.support.secret_forms import FORMS, PHRASE, keypair, leaked, numbers_in_a_row
@@ -350,3 +350,24 @@ def test_keys_are_recognized(seed: bytes) -> None:
     for text in ("owner.json", "/home/me/id.json", "devnet", "", "1, 2, 3", "sha256:" + "a" * 64):
         assert not holds_key(text)
         assert not is_seed(text)
+
+
+@given(seeds)
+def test_the_seed_of_a_known_keypair_is_recognized(seed: bytes) -> None:
+    key = keypair(seed)
+    owner, other = Pubkey(key[32:]), Pubkey(bytes(32))
+    for form in (
+        seed.hex(),
+        seed.hex().upper(),
+        f"0x{seed.hex()}",
+        f"sha256:{seed.hex()}",
+        str(Pubkey(seed)),
+        base64.b64encode(seed).decode(),
+        base64.urlsafe_b64encode(seed).decode().rstrip("="),
+        json.dumps(list(seed)),
+    ):
+        assert owner_of_seed_in(f"my key: {form}", [other, owner]) == owner
+        assert owner_of_seed_in(form, [other]) is None
+    assert holds_keypair(f"key:{key.hex()}")
+    assert not holds_keypair(f"sha512:{seed.hex()}{seed.hex()}")
+    assert owner_of_seed_in(f"{owner} {key[32:].hex()} words", [owner]) is None

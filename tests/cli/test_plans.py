@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.run_files.lock import applying
@@ -30,6 +32,7 @@ from tests.support.declared_runs import (
     vault_tokens,
     write_declared_run,
 )
+from tests.support.secret_forms import leaked
 from tests.support.state_home import state_home
 
 RUN = ("--run-id", "test")
@@ -554,3 +557,36 @@ def test_a_plan_of_another_version(house: House, base: WantedRun, tmp_path: Path
     canonical = json.dumps(plan, sort_keys=True, separators=(",", ":"))
     path.write_text(json.dumps({**plan, "digest": hashlib.sha256(canonical.encode()).hexdigest()}))
     assert "format 2" in apply_file(house, path).json["error"]["message"]
+
+
+@pytest.mark.parametrize("form", ["seed in hexadecimal", "keypair in hexadecimal", "seed in base58", "seed in base64"])
+def test_a_private_key_is_not_stored(house: House, base: WantedRun, tmp_path: Path, form: str) -> None:
+    secret = bytes(json.loads(house.owner.read_text()))
+    text = {
+        "seed in hexadecimal": secret[:32].hex(),
+        "keypair in hexadecimal": f"key:{secret.hex()}",
+        "seed in base58": f"key {Pubkey(secret[:32])}",
+        "seed in base64": base64.b64encode(secret[:32]).decode(),
+    }[form]
+    house.run()
+    sent = house.chain.sent
+    hidden = write_declared_run(
+        replace(base, treasurer=None, funding=None, metadata={"description": text}), tmp_path / "r"
+    )
+    new = write_declared_run(replace(base, run_id="new", metadata={"description": text}), tmp_path / "n")
+    plan = tmp_path / "plan.json"
+    for words in (
+        ("update-config", *RUN, "--description", text),
+        ("create-run", "--run-id", "new", "--description", text),
+        *(("plan", file, "-o", plan) for file in (hidden, new)),
+        *(("apply", file, "--yes") for file in (hidden, new)),
+        ("drift", hidden),
+    ):
+        refused = house.cli(*words, "--output", "json")
+        assert refused.code is ExitCode.CONFIGURATION
+        [problem] = refused.json["error"]["context"]["problems"]
+        assert (problem["key"], problem["rule"]) == ("metadata.description", "PrivateKey")
+        assert not leaked(text[4:], refused.stdout + refused.stderr)
+    assert (house.chain.sent, plan.exists()) == (sent, False)
+    # What looks like a seed, but is that of no key of the run, may be a digest.
+    assert house.cli.json("update-config", *RUN, "--description", secret[32:].hex())["already_so"] is False

@@ -25,6 +25,7 @@ from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, has_steps_left, is_unset
+from psyche_cli.run_config.stored_text import seed_problems
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,10 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
     changed = [difference for part in found.values() for difference in part]
     tables: dict[str, Any] = {name: after for name, (_, after) in parts.items() if found[name]}
     change = Change(**tables)
+    stored = {**tables, "client_version": changes.client_version}
+    problems = seed_problems(stored, (run.main_authority, run.instance.join_authority))
+    if problems:
+        raise configuration_error(problems, subject=f"The resulting configuration of run {run.run_id!r}")
     if changes.client_version not in (None, account.client_version):
         change = replace(change, client_version=changes.client_version)
         changed.append(Difference("client_version", account.client_version, changes.client_version))

@@ -18,7 +18,9 @@ from psyche_cli.operations.run_files.payloads import ObstacleData, StepData, Ste
 from psyche_cli.operations.run_files.values import Value, first_step, values_of, wanted_model
 from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.run_config.differences import differences
+from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import is_unset
+from psyche_cli.run_config.stored_text import seed_problems
 from psyche_cli.run_file.wanted import WantedRun
 
 PAUSE: Final = (
@@ -56,8 +58,10 @@ def make_plan(
 
     ``most`` is the maximum of what is transferred to the vault, in base units; None for the limits of the file alone.
     ``before`` are steps that come first.
-    Raises InvalidAmount for an amount with more decimals than the token.
+    Raises InvalidAmount for an amount with more decimals than the token, and ConfigurationError for a text that
+    contains the private key of the wallet or of another key of the run.
     """
+    _refuse_seeds(wanted, actual)
     values = values_of(wanted, actual)
     rate = values.get("rewards.earning_rate")
     top_up = top_up_of(wanted, actual, rate.wanted if rate else None)
@@ -76,6 +80,22 @@ def make_plan(
     notes = [problem.message for problem in wanted.warnings]
     lacks = top_up.missing - paid if top_up else 0
     return Plan(steps, obstacles, (*notes, *([warning] if warning else [])), values, lacks)
+
+
+def _refuse_seeds(wanted: WantedRun, actual: ActualRun) -> None:
+    stored = {
+        "run_id": wanted.run_id,
+        "client_version": wanted.client_version,
+        "metadata": wanted.metadata,
+        "model": wanted.model,
+    }
+    keys = [actual.wallet, actual.join_authority, *actual.authorizations]
+    keys += [one.grantee for one in wanted.join.authorizations]
+    if actual.run is not None:
+        keys.append(actual.run.main_authority)
+    problems = seed_problems(stored, keys)
+    if problems:
+        raise configuration_error(problems, subject=str(wanted.source), source=wanted.source)
 
 
 def step_of(

@@ -44,6 +44,7 @@ from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata
+from psyche_cli.run_config.stored_text import seed_problems
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rent import Rent
 from psyche_cli.solana.wallet import Wallet
@@ -231,12 +232,21 @@ def validate(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRu
     problems += check_metadata(name=request.name, description=request.description)
     if problems:
         raise configuration_error(problems, subject="The run's description")
+    given = request.join_authority
+    join_authority = wallet if given is None else parse_pubkey(given, "--join-authority")
+    stored = {
+        "run_id": run_id,
+        "client_version": request.client_version,
+        "metadata": {"name": request.name, "description": request.description},
+    }
+    problems = seed_problems(stored, (wallet, join_authority))
+    if problems:
+        raise configuration_error(problems, subject="The run's description")
     if request.treasurer_index is not None and request.collateral_mint is None:
         raise UsageError(
             "--treasurer-index requires --treasurer-collateral-mint.",
             hint="Specify the mint of the reward token, or omit --treasurer-index.",
         )
-    given = request.join_authority
     metadata: dict[str, object] = {
         "name": request.name or "",
         "description": request.description or "",
@@ -247,7 +257,7 @@ def validate(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRu
         run_id=run_id,
         instance=instance_address(run_id, programs),
         main_authority=wallet,
-        join_authority=wallet if given is None else parse_pubkey(given, "--join-authority"),
+        join_authority=join_authority,
         client_version=request.client_version,
         metadata=metadata if request.name or request.description else None,
         treasurer=_plan_treasurer(request, programs),
