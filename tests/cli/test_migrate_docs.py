@@ -37,8 +37,8 @@ def test_every_command_of_the_example(house: House, tmp_path: Path, monkeypatch:
             plans.append(outcome.json["data"])
     plan = plans[-1]
     assert (len(plan["steps"]), plan["rent_lamports"], plan["fee_lamports"], plan["collateral"]) == (
-        *(8, 4_322_160),
-        *(35_000, 125_000_000),
+        *(9, 4_322_160),
+        *(40_000, 125_000_000),
     )
     assert house.driver("my-run").stage == RunState.WAITING_FOR_MEMBERS
     assert house.dump("my-run")["treasurer_run"]["funded_collateral_amount"] == 125

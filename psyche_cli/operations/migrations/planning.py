@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from psyche_cli.run_file.wanted import WantedRun
 
 
-def steps_before(old: OldRun | None, exported: Exported | None, folder: Path) -> Iterator[StepData]:
+def steps_before(
+    old: OldRun | None, exported: Exported | None, folder: Path, *, is_started: bool
+) -> Iterator[StepData]:
     """The steps before the new run is created: pause the old one, wait, and export it.
 
-    ``old`` is None once it is closed.
+    ``old`` is None once it is closed, and ``is_started`` whether the new one was ever started.
     """
     if old is None:
         return
@@ -39,8 +41,8 @@ def steps_before(old: OldRun | None, exported: Exported | None, folder: Path) ->
             yield step_of("pause-old", f"Pause run {old.run_id}", changes, subject=old.account)
         title = f"Wait until run {old.run_id} is Paused"
         yield step_of("wait-old", title, subject=old.account, transactions=0, waits_for=PAUSE)
-    # What is closed is exported as it is. A run that is left stays on-chain, and goes on paying its members.
-    if exported is None or not old.is_halted or (old.closes and not exported.is_of(old)):
+    # The new run continues from the export. A run that is left may go on changing afterwards.
+    if exported is None or not old.is_halted or (not is_started and not exported.is_of(old)):
         yield step_of("export", f"Export run {old.run_id} to {folder}", subject=old.account, transactions=0)
 
 

@@ -68,12 +68,19 @@ class MigratingRun(ActualRun):
     """What was read of the new run, and of the old one.
 
     ``old`` is None once it is closed. ``exported`` is its export, None if there is none yet. ``wanted`` is the new run
-    with the first step and the checkpoint that it takes from the old one.
+    with the first step and the checkpoint that it takes from the old one, and ``follows`` whether they can still
+    change, because the old one is running.
     """
 
     old: OldRun | None
     exported: Exported | None
     wanted: WantedRun
+    follows: bool
+
+    @property
+    def first_step_is_open(self) -> bool:
+        """Whether the run starts at a step that is only known later."""
+        return self.follows
 
     @property
     def is_recreated(self) -> bool:
@@ -104,10 +111,11 @@ class MigrationTarget(Target):
                 hint="Choose another one: --export-dir FOLDER.",
                 path=str(migration.export),
             )
-        wanted = self._with_origin(old, exported)
         owner = wallet or (old.run.main_authority if old else None)
-        actual = read_actual(session, wanted, owner, replaced=migration.account if migration.closes else None)
-        return MigratingRun(**vars(actual), old=old, exported=exported, wanted=wanted)
+        actual = read_actual(session, self.wanted, owner, replaced=migration.account if migration.closes else None)
+        wanted = self._with_origin(old, exported, is_started=_is_started(actual))
+        follows = self.wanted.start_step is None and old is not None and not old.is_halted
+        return MigratingRun(**vars(actual), old=old, exported=exported, wanted=wanted, follows=follows)
 
     def _old(self, session: Session) -> OldRun | None:
         """The old run; None if it was closed, also if its id is that of another run now."""
@@ -126,32 +134,34 @@ class MigrationTarget(Target):
                 raise
             return None
 
-    def _with_origin(self, old: OldRun | None, exported: Exported | None) -> WantedRun:
+    def _with_origin(self, old: OldRun | None, exported: Exported | None, *, is_started: bool) -> WantedRun:
         """The new run with the first step and the checkpoint of the old one, unless the file says at which it starts.
 
-        Once the old run is exported, they are those in the export.
+        Once the old one is closed, or the new one started, they are those in the export: one that stays can go on.
         """
-        wanted = self.wanted
-        if exported is not None and (old is None or not old.closes or exported.is_of(old)):
-            return with_origin(wanted, exported.origin)
-        return wanted if old is None else with_origin(wanted, old.origin)
+        if exported is not None and (old is None or is_started):
+            return with_origin(self.wanted, exported.origin)
+        return self.wanted if old is None else with_origin(self.wanted, old.origin)
 
     def plan(self, actual: ActualRun, *, most: int | None = None) -> Plan:
         """The steps that export and pause or close the old run, and those that make the new one match its file."""
         assert isinstance(actual, MigratingRun)
-        before = tuple(steps_before(actual.old, actual.exported, self._migration.export))
+        folder, is_started = self._migration.export, _is_started(actual)
+        before = tuple(steps_before(actual.old, actual.exported, folder, is_started=is_started))
         plan = make_plan(actual.wanted, actual, most=most, before=before)
-        steps = tuple(self._titled(step) for step in plan.steps)
+        steps = tuple(self._titled(step, follows=actual.follows) for step in plan.steps)
         obstacles = obstacles_of(self._migration.closes, actual.old, actual.exported, actual.wanted, actual)
         values = {**plan.values, **ground_of(actual.old, self._migration.account, closes=self._migration.closes)}
         warnings = warnings_of(actual.old, actual.wanted)
         return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values, plan.lacks)
 
-    def _titled(self, step: StepData) -> StepData:
-        if step.kind != "recreate":
-            return step
+    def _titled(self, step: StepData, *, follows: bool) -> StepData:
         old, new = self._migration.run_id, self.wanted.run_id
-        return replace(step, title=f"Close run {old} and create run {new}, in one transaction")
+        if step.kind == "recreate":
+            return replace(step, title=f"Close run {old} and create run {new}, in one transaction")
+        if step.kind == "set-step" and follows:
+            return replace(step, title=f"Set the first step of run {new} to the one at which run {old} is paused")
+        return step
 
     def perform(
         self, session: SigningSession, actual: ActualRun, step: StepData, wait: PauseWait
@@ -204,6 +214,11 @@ class MigrationTarget(Target):
         """What is lost when the old run is closed."""
         assert isinstance(actual, MigratingRun)
         return losses_of(actual.old)
+
+
+def _is_started(actual: ActualRun) -> bool:
+    """Whether the new run has ever been started, so that its first step is chosen."""
+    return actual.state not in ("absent", "unstarted")
 
 
 def migration_of(session: Session, run_id: str, wanted: WantedRun, export: Path, index: int | None) -> Migration:

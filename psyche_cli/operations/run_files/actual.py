@@ -68,6 +68,11 @@ class ActualRun:
         return False
 
     @property
+    def first_step_is_open(self) -> bool:
+        """Whether the run starts at a step that is only known later."""
+        return False
+
+    @property
     def recovered(self) -> int:
         """The lamports that this transaction recovers."""
         return 0

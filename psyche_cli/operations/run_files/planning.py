@@ -221,7 +221,7 @@ def _around(wanted: WantedRun, actual: ActualRun, update: _Update | None) -> Ite
         yield step_of("update", "Update the run", update.changes, transactions=count)
     is_new = state in ("absent", "unstarted")
     halted = "unstarted" if is_new else "paused" if runs else state
-    if is_new and (step := first_step(wanted, actual)) > 1:
+    if is_new and ((step := first_step(wanted, actual)) > 1 or actual.first_step_is_open):
         yield step_of("set-step", f"Set the first step of the run to {step}", (ChangedValue("start_step", None, step),))
         halted = "paused"
     if wanted.state == "running" and (not runs or needs_pause or state == "pausing"):

@@ -101,7 +101,7 @@ def require_reviewed(
         return  # its amount is limited instead
     if others:
         raise stale(run_id, [MovedValue(key=one.key, planned=one.after, now=one.before) for one in others])
-    if not same and not (free and step.changes and not changes):
+    if not same:
         message = f"Run {run_id!r} has changed since the plan was made: it now needs the step {step.title!r}."
         raise StalePlan(message, hint=_HINT)
 
