@@ -200,3 +200,20 @@ def test_delegates_and_who_changed_them(house: House, base: WantedRun, file: Pat
     found = different(drift(house, file))
     assert found.keys() == {f"join.authorizations.{owner}.delegates"}
     assert found[f"join.authorizations.{owner}.delegates"]["changed_by"]["signature"] == changed["signature"]
+
+
+def test_many_files_take_few_round_trips(house: House, base: WantedRun, file: Path, tmp_path: Path) -> None:
+    """Some 400 addresses of run ids, and then the accounts of the runs, 100 at a time."""
+    other = replace(base, treasurer=WantedTreasurer(KEYS[0], 5), funding=None)
+    files = [file, write_declared_run(other, tmp_path / "other.toml")]
+    for number in range(198):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(f'version = 1\nrun_id = "run-{number}"\n')
+        files.append(path)
+    house.cli.json("create-run", "--run-id", "run-7")
+    before = len(house.chain.requests)
+    compared = drift(house, *files).json["data"]["files"]
+    assert len(house.chain.requests) - before <= 12
+    assert [one["path"] for one in compared if one["as_written"]] == [str(file), str(tmp_path / "7.toml")]
+    assert {one["different"][0]["key"] for one in compared[2:] if not one["as_written"]} == {"run"}
+    assert {one["key"] for one in compared[1]["different"]} == {"treasurer.mint", "treasurer.index"}

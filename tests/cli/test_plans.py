@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.run_files.lock import applying
-from psyche_cli.protocol.addresses import treasurer_run_address
+from psyche_cli.protocol.addresses import associated_token_address, treasurer_index, treasurer_run_address
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import Chain, address_of, methods_of
@@ -36,6 +38,8 @@ from tests.support.secret_forms import leaked
 from tests.support.state_home import state_home
 
 RUN = ("--run-id", "test")
+_TOKEN_STATE = 108
+"""The offset of the state in a token account: 1 is initialized, 2 is frozen."""
 
 
 def obstacles(house: House, run: WantedRun, path: Path, *words: object) -> dict[str, str]:
@@ -79,6 +83,45 @@ def test_a_run_without_treasurer_cannot_get_one(house: House, base: WantedRun, t
     join = WantedJoin()
     found = obstacles(house, replace(base, join=join), tmp_path / "b.toml")
     assert [key for key in found if key.startswith("treasurer")] == ["treasurer"]
+
+
+@pytest.mark.parametrize("whose", ["wallet", "vault"])
+def test_a_frozen_token_account(house: House, base: WantedRun, tmp_path: Path, whose: str) -> None:
+    """A scheduled transfer that is not due yet warns of it."""
+    assert base.treasurer is not None
+    house.cli.json("create-run", *RUN, "--treasurer-collateral-mint", base.treasurer.mint)
+    house.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "1")
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", 1)
+    owner = address_of(house.owner) if whose == "wallet" else treasurer_run_address(treasurer_index("test"))
+    account = associated_token_address(owner, base.treasurer.mint)
+    bank = house.chain.dispatcher.context.bank
+    found = bank.accounts.get(account)
+    assert found is not None
+    data = bytearray(found.data)
+    assert data[_TOKEN_STATE] == 1
+    data[_TOKEN_STATE] = 2
+    bank.set_account(account, Account(found.lamports, bytes(data), found.owner))
+    message = obstacles(house, base, tmp_path / "a.toml")["funding"]
+    assert f"{account} is frozen" in message
+    assert "thaw" in message
+    words = ("schedule", "top-up", *RUN, "--keep-epochs", 1, "--max", 1, "--per-day", 1)
+    assert f"Nothing can be transferred: {message}." in house.cli(*words).stderr.replace("\n", " ")
+    without = write_declared_run(replace(base, funding=None), tmp_path / "b.toml")
+    assert house.cli("plan", without, "--output", "json").json["data"]["obstacles"] == []
+
+
+def test_a_wallet_without_a_token_account_and_a_run_without_its_vault(
+    house: House, base: WantedRun, tmp_path: Path
+) -> None:
+    assert base.treasurer is not None
+    house.cli.json("create-run", *RUN, "--treasurer-collateral-mint", base.treasurer.mint)
+    bank = house.chain.dispatcher.context.bank
+    for owner in (address_of(house.owner), treasurer_run_address(treasurer_index("test"))):
+        bank.set_account(associated_token_address(owner, base.treasurer.mint), Account(0, b"", SYSTEM_PROGRAM))
+    planned = house.cli("plan", write_declared_run(base, tmp_path / "a.toml"), "--output", "json").json["data"]
+    messages = [one["message"] for one in planned["obstacles"] if one["key"] == "funding"]
+    assert messages[0] == "the vault of the run does not exist, so nothing can be transferred to it"
+    assert messages[1].endswith("has no account for the collateral token: send 60 to it first")
 
 
 def test_a_treasurer_index_that_is_taken(house: House, base: WantedRun, tmp_path: Path) -> None:

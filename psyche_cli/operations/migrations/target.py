@@ -21,11 +21,12 @@ from psyche_cli.operations.migrations.planning import (
     steps_before,
     warnings_of,
 )
-from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.pause_wait import PauseWait, wait_until_paused
 from psyche_cli.operations.run_files.payloads import MigrationData, StepData
 from psyche_cli.operations.run_files.performing import perform, request_of
 from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.run_files.reading import read_actual
 from psyche_cli.operations.run_files.target import Target
 from psyche_cli.operations.runs.recreate_run import recreate_run
 from psyche_cli.operations.runs.set_paused import set_paused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from psyche_cli.errors import AccountError, NotFound, PsycheError, RunNotFound
+from psyche_cli.errors import AccountError, NotFound, PsycheError, RunNotFound, UsageError
 from psyche_cli.operations.runs.find import LocatedRun, locate_runs
 from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.status.observation import Observation, addresses_of, observation_of
@@ -111,7 +111,10 @@ class RunReader:
         unknown = [run_id for run_id in run_ids if run_id not in self._located]
         failed = {}
         if unknown:
-            for run_id, located in zip(unknown, locate_runs(session, unknown, self._index), strict=True):
+            found = locate_runs(session, [(run_id, self._index) for run_id in unknown])
+            for run_id, located in zip(unknown, found, strict=True):
+                if isinstance(located, UsageError):
+                    raise located
                 if isinstance(located, LocatedRun):
                     self._located[run_id] = located
                 else:

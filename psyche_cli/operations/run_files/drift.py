@@ -13,10 +13,11 @@ from psyche_cli.errors import ConfigurationError, ExitCode, NetworkError, Psyche
 from psyche_cli.json_values import to_json
 from psyche_cli.operations.authorizations.find import time_text
 from psyche_cli.operations.config.payloads import ChangedValue
-from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.authors import authors_of, has_history
 from psyche_cli.operations.run_files.payloads import ComparisonError, DriftData, DriftedFile, DriftedValue
 from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.run_files.reading import read_several
 from psyche_cli.operations.run_files.text import change_text
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
@@ -41,15 +42,20 @@ def find_drift(
 
     The exit code of the result is DIFFERS if any differs, and CONFIGURATION if one of several files cannot be compared;
     that of a single file is raised. ``wallet`` is needed for nothing but the join authority of a run that does not
-    exist. Raises NetworkError.
+    exist. All runs are read together, in few round trips. Raises NetworkError.
     """
     genesis = str(session.rpc.genesis_hash())
+    read = iter(read_several(session, [one for one in files if isinstance(one, WantedRun)], wallet))
     found, lines, warnings = [], list[str](), list[str]()
     for one in files:
         try:
             if isinstance(one, FileError):
                 raise one.error
-            file, text, more = _examined(session, one, genesis, wallet, state_folder)
+            actual = next(read)
+            if isinstance(actual, PsycheError) and not isinstance(actual, WalletNotFound):
+                raise actual
+            existing = None if isinstance(actual, WalletNotFound) else actual
+            file, text, more = _examined(session, one, existing, genesis, state_folder)
             warnings += more
         except NetworkError:
             raise
@@ -72,11 +78,13 @@ def find_drift(
 
 
 def _examined(
-    session: Session, wanted: WantedRun, genesis: str, wallet: Pubkey | None, state_folder: Path
+    session: Session, wanted: WantedRun, actual: ActualRun | None, genesis: str, state_folder: Path
 ) -> tuple[DriftedFile, list[str], list[str]]:
-    """How a run differs from its file, that as text, and warnings."""
+    """How a run differs from its file, that as text, and warnings. ``actual`` is None if it does not exist."""
     known = has_history(state_folder, genesis, wanted.run_id)
-    actual, changes, warnings = _compared(session, wanted, wallet)
+    if actual is not None and actual.run is None:
+        actual = None
+    changes, warnings = _compared(wanted, actual)
     authors = {}
     if changes and known and actual is not None:
         keys = [change.key for change in changes]
@@ -99,22 +107,16 @@ def _uncompared(one: WantedRun | FileError, error: PsycheError) -> tuple[Drifted
     return DriftedFile(str(path), run_id, why, False, False, ()), lines
 
 
-def _compared(
-    session: Session, wanted: WantedRun, wallet: Pubkey | None
-) -> tuple[ActualRun | None, list[ChangedValue], tuple[str, ...]]:
-    """What was read of a run, None if it does not exist, the values that differ from its file, and warnings.
+def _compared(wanted: WantedRun, actual: ActualRun | None) -> tuple[list[ChangedValue], tuple[str, ...]]:
+    """The values that differ from the file of a run, and warnings.
 
     A vault that may not be topped up is no difference, since apply would change nothing, but a warning.
     """
-    try:
-        actual = read_actual(session, wanted, wallet)
-    except WalletNotFound:
-        actual = None
-    if actual is None or actual.run is None:
-        return None, [ChangedValue("run", None, wanted.run_id)], ()
+    if actual is None:
+        return [ChangedValue("run", None, wanted.run_id)], ()
     plan = make_plan(wanted, actual)
     warnings = plan.warnings[len(wanted.warnings) :]
-    return actual, [*_changes(plan), *_state(wanted, actual)], warnings
+    return [*_changes(plan), *_state(wanted, actual)], warnings
 
 
 def _changes(plan: Plan) -> Iterator[ChangedValue]:

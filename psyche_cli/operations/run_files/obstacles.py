@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from psyche_cli.amounts import format_amount, format_sol
 from psyche_cli.operations.funds import first_short_balance
+from psyche_cli.operations.rewards.frozen import frozen_text
 from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.payloads import ObstacleData, StepData
 from psyche_cli.operations.run_files.values import Value, first_step
@@ -108,10 +109,24 @@ def _of_money(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[Obstacle
             f"{format_sol(paid + kept)} SOL: {format_sol(paid)} SOL of rent and fees, and "
             f"{format_sol(kept)} SOL that a wallet must keep",
         )
-    needed = sum(step.collateral or 0 for step in steps)
-    if needed > (actual.tokens or 0):
+    yield from _of_collateral(actual, sum(step.collateral or 0 for step in steps))
+
+
+def _of_collateral(actual: ActualRun, needed: int) -> Iterator[ObstacleData]:
+    """Why ``needed`` base units cannot be transferred to the vault."""
+    if needed == 0:
+        return
+    for account in actual.frozen:
+        yield ObstacleData("funding", frozen_text(account))
+    if not actual.has_vault:
+        yield ObstacleData("funding", "the vault of the run does not exist, so nothing can be transferred to it")
+    if actual.tokens is None:
+        amount = format_amount(needed, actual.decimals)
+        message = f"the wallet {actual.wallet} has no account for the collateral token: send {amount} to it first"
+        yield ObstacleData("funding", message)
+    elif needed > actual.tokens:
         yield ObstacleData(
             "funding",
-            f"the wallet {actual.wallet} holds {format_amount(actual.tokens or 0, actual.decimals)} of the collateral "
+            f"the wallet {actual.wallet} holds {format_amount(actual.tokens, actual.decimals)} of the collateral "
             f"token, less than {format_amount(needed, actual.decimals)}",
         )

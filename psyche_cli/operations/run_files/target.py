@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.pause_wait import PauseWait
 from psyche_cli.operations.run_files.payloads import MigrationData, StepData
 from psyche_cli.operations.run_files.performing import perform
 from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.run_files.reading import read_actual
 from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt

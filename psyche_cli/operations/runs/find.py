@@ -231,26 +231,25 @@ def locate_run(session: Session, run_id: str, given_index: int | None = None) ->
     return _located(session, run_id, given_index, session.rpc.accounts(addresses))
 
 
-def locate_runs(
-    session: Session, run_ids: Sequence[str], given_index: int | None = None
-) -> list[LocatedRun | PsycheError]:
-    """``locate_run`` for several runs, in one round trip per 50 of them; the error for each that cannot be located.
+def locate_runs(session: Session, runs: Sequence[tuple[str, int | None]]) -> list[LocatedRun | PsycheError]:
+    """``locate_run`` for several run ids with their given indexes, in one round trip per 50 of them.
 
-    Raises InvalidRunId, UsageError, NetworkError.
+    Returns the error for each that cannot be located, which is a UsageError if it has another treasurer than given.
+    Raises InvalidRunId, NetworkError.
     """
-    for run_id in run_ids:
+    for run_id, _ in runs:
         check_run_id(run_id)
     addresses = [
         address
-        for run_id in run_ids
-        for address in (instance_address(run_id, session.programs), _treasurer_address(session, run_id, given_index))
+        for run_id, index in runs
+        for address in (instance_address(run_id, session.programs), _treasurer_address(session, run_id, index))
     ]
     found = session.rpc.accounts(addresses)
     located: list[LocatedRun | PsycheError] = []
-    for index, run_id in enumerate(run_ids):
+    for number, (run_id, index) in enumerate(runs):
         try:
-            located.append(_located(session, run_id, given_index, found[2 * index : 2 * index + 2]))
-        except (NotFound, AccountError) as error:
+            located.append(_located(session, run_id, index, found[2 * number : 2 * number + 2]))
+        except (NotFound, AccountError, UsageError) as error:
             located.append(error)
     return located
 

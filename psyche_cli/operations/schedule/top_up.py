@@ -9,6 +9,7 @@ from psyche_cli.durations import format_duration
 from psyche_cli.errors import InsufficientFunds, StalePlan
 from psyche_cli.operations.funds import accounts_and_funds
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
+from psyche_cli.operations.rewards.frozen import frozen_accounts, frozen_text
 from psyche_cli.operations.rewards.treasurer_top_up_rewards import top_up_rewards
 from psyche_cli.operations.runs.find import Run, locate_run, token_amount
 from psyche_cli.operations.schedule.acts import DAY, Act, Acts, acts_file, free_at, in_doubt, transferred
@@ -170,7 +171,8 @@ def _see(
         in_doubt(acts, now),
     )
     income_at = first_income(levels, now - DAY)
-    warnings = (*warnings, *low_on_sol(session, funds, (), MANY))
+    frozen = [f"Nothing can be transferred: {frozen_text(one)}." for one in frozen_accounts(raw_source, found[1])]
+    warnings = (*warnings, *frozen, *low_on_sol(session, funds, (), MANY))
     return _Seen(run, money, limits, now, free_at(acts, now) if income_at is None else income_at + DAY, warnings)
 
 
