@@ -87,7 +87,8 @@ def command(
 
     target, ids = Target(wanted), [run_id]
     if reviewed is not None and reviewed.migration is not None:
-        from psyche_cli.operations.migrations.target import Migration, MigrationTarget
+        from psyche_cli.operations.migrations.migration import Migration
+        from psyche_cli.operations.migrations.target import MigrationTarget
 
         migration = Migration.of(reviewed.migration)
         target, ids = MigrationTarget(wanted, migration), sorted({run_id, migration.run_id})

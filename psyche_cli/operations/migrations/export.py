@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import ConfigurationError, UnsupportedLayout, UsageError
+from psyche_cli.errors import ConfigurationError, StalePlan, UnsupportedLayout, UsageError
 from psyche_cli.json_text import json_text
 from psyche_cli.limits import U64_MAX
 from psyche_cli.operations.archives.collecting import collect
@@ -36,13 +36,17 @@ _ACCOUNTS: Final = "accounts"
 
 
 class Exported(NamedTuple):
-    """A complete export: of which run, the data of its coordinator account, and where its training continues."""
+    """A complete export: of which run, the data of its coordinator account, and where its training continues.
+
+    ``others`` are the names of what else is in its folder.
+    """
 
     folder: Path
     run_id: str
     account: Pubkey
     data: bytes
     origin: Origin | None
+    others: tuple[str, ...]
 
     def is_of(self, old: OldRun) -> bool:
         """Whether it is an export of a run as it is now."""
@@ -64,6 +68,8 @@ def read_export(folder: Path) -> Exported | None:
         origin = None if manifest["origin"] is None else Origin(**manifest["origin"])
         document = json.loads((folder / _ACCOUNTS / f"{account}.json").read_bytes())
         data = base64.b64decode(document["account"]["data"][0], validate=True)
+        own = {*manifest["files"], MANIFEST, _ACCOUNTS}
+        others = sorted({str(one.relative_to(folder)) for one in folder.rglob("*")} - own)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         complete = False
     if not complete:
@@ -72,18 +78,34 @@ def read_export(folder: Path) -> Exported | None:
             hint="Choose another one: --export-dir FOLDER.",
             path=str(folder),
         )
-    return Exported(folder, str(manifest["run_id"]), account, data, origin)
+    return Exported(folder, str(manifest["run_id"]), account, data, origin, tuple(others))
+
+
+def why_unwritable(folder: Path, exported: Exported | None) -> str:
+    """Why no export can be written to a folder, which has that of ``exported`` so far; empty if nothing is known."""
+    parent = folder.parent
+    if not parent.is_dir():
+        return f"the folder {parent} does not exist"
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return f"the folder {parent} cannot be written to"
+    if exported is not None and exported.others:
+        more = len(exported.others) - 1
+        return f"{folder / exported.others[0]}{f' and {more} more' if more else ''} would be deleted: move it elsewhere"
+    return ""
 
 
 def export_run(session: Session, old: OldRun, folder: Path) -> Exported:
     """Write the accounts of a run and its files to a folder, which exists only once it is complete, and read it back.
 
-    An earlier export of the same run is replaced. Raises UsageError, and the errors of the requests.
+    An earlier export of the same run is replaced. Raises StalePlan if the run has changed since it was read,
+    UsageError, and the errors of the requests.
     """
     index = old.run.treasury.run.index if old.run.treasury else None
     collected = collect(reading_only(session), old.run_id, index, ())
     found = [one.account for one in collected.accounts if one.account is not None]
     accounts = {raw.address: raw for raw in found if _is_of_run(raw)}
+    if old.account not in accounts or accounts[old.account].data != old.data:
+        raise StalePlan(f"Run {old.run_id!r} has changed while it was to be exported.", hint="Nothing was written.")
     files = {f"{_ACCOUNTS}/{address}.json": _account_file(raw) for address, raw in accounts.items()}
     files |= _texts(session, old, accounts)
     manifest: dict[str, Any] = {
@@ -98,7 +120,7 @@ def export_run(session: Session, old: OldRun, folder: Path) -> Exported:
     }
     _write(folder, {**files, MANIFEST: json_text(manifest).encode() + b"\n"})
     exported = read_export(folder)
-    if exported is None or (exported.account, exported.data) != (old.account, accounts[old.account].data):
+    if exported is None or (exported.account, exported.data) != (old.account, old.data):
         raise UsageError(f"The export in {folder} is not what was written to it.", hint="Check the file system.")
     return exported
 
@@ -158,7 +180,8 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
         hidden.chmod(0o755)
         if folder.exists():
-            read_export(folder)  # never removes anything else
+            if reason := why_unwritable(folder, read_export(folder)):  # never removes anything else
+                raise UsageError(f"Cannot write the export of the run to {folder}: {reason}.", path=str(folder))
             shutil.rmtree(folder)
         hidden.rename(folder)
         _sync(folder / _ACCOUNTS)

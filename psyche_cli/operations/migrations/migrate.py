@@ -10,9 +10,10 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ConfigurationError, UsageError
 from psyche_cli.new_files import require_new_file, write_new_file
+from psyche_cli.operations.migrations.migration import default_export, migration_of
 from psyche_cli.operations.migrations.old_run import find_old_run
 from psyche_cli.operations.migrations.proposal import Changes, propose
-from psyche_cli.operations.migrations.target import MigrationTarget, migration_of
+from psyche_cli.operations.migrations.target import MigrationTarget
 from psyche_cli.operations.run_files.payloads import PlanData
 from psyche_cli.operations.run_files.plan import as_written, plan_target
 from psyche_cli.operations.sessions import Session
@@ -42,7 +43,7 @@ class MigrateRequest(NamedTuple):
     @property
     def folder(self) -> Path:
         """The folder for the export."""
-        return self.export or self.file.with_name(f"{self.file.stem}-export")
+        return self.export or default_export(self.file)
 
 
 def migrate_run(session: Session, request: MigrateRequest, *, wallet: Pubkey | None) -> OperationResult[PlanData]:

@@ -66,21 +66,27 @@ def obstacles_of(
             "run_id", f"run {old.run_id} can never be closed, because {old.why_it_stays}: choose another id"
         )
     elif not is_absent and (closes or exported is None):
-        yield ObstacleData("run_id", f"run {wanted.run_id} already exists: choose another id")
+        known = "" if closes else ", or the --export-dir with the export of the old run if it was replaced already"
+        yield ObstacleData("run_id", f"run {wanted.run_id} already exists: choose another id{known}")
 
 
-def compared(old: OldRun | None, wanted: WantedRun) -> Iterator[ChangedValue]:
-    """The values of the old run and those of the new one, where they differ. Amounts are in whole tokens."""
+def compared(old: OldRun | None, wanted: WantedRun, wallet: Pubkey) -> Iterator[ChangedValue]:
+    """The values of the old run and those of the new one, where they differ. Amounts are in whole tokens.
+
+    ``wallet`` creates the new one.
+    """
     if old is None:
         return
     run, account = old.run, old.run.account
     treasury, decimals = run.treasury, run.treasury.mint.decimals if run.treasury else 0
     rates = account.future_epoch_rates
     mint = None if treasury is None else str(treasury.run.collateral_mint)
-    now = {
+    now: dict[str, tuple[Any, Any]] = {
         "run_id": (old.run_id, wanted.run_id),
+        "main_authority": (str(run.main_authority), str(wallet)),
+        "start_step": (old.run.next_step, wanted.start_step or 1),
         "client_version": (account.client_version, wanted.client_version or account.client_version),
-        "join.authority": (str(run.instance.join_authority), str(wanted.join.authority or run.main_authority)),
+        "join.authority": (str(run.instance.join_authority), str(wanted.join.authority or wallet)),
         "treasurer.mint": (mint, None if wanted.treasurer is None else str(wanted.treasurer.mint)),
         "rewards.earning_rate": (
             format_amount(rates.earning_rate_total_shared, decimals),
@@ -125,15 +131,18 @@ def ground_of(old: OldRun | None, account: Pubkey, *, closes: bool) -> dict[str,
     return values | {key: Value(value, value) for key, value in same.items()}
 
 
-def cautions_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iterator[str]:
+def cautions_of(old: OldRun | None, wanted: WantedRun, wallet: Pubkey, *, follows: bool) -> Iterator[str]:
     """What the owner should consider before the migration, as sentences.
 
-    ``follows`` is whether the first step and the checkpoint of the new run are not known yet.
+    ``wallet`` creates the new run, and ``follows`` is whether its first step and its checkpoint are not known yet.
     """
     if old is None:
         return
     if losses := losses_of(old).strip():
         yield losses
+    yield from departures_of(old, wanted, wallet)
+    if not any(compared(old, wanted, wallet)):
+        yield f"The new run has the same values as run {old.run_id}."
     if follows:
         yield (
             f"Run {old.run_id} is running: the new run starts at the step and from the checkpoint that it has once it "
@@ -144,6 +153,36 @@ def cautions_of(old: OldRun | None, wanted: WantedRun, *, follows: bool) -> Iter
         yield (
             f"Training continues at step {wanted.start_step} from the checkpoint {shown_value(checkpoint)}: check that "
             "members have saved it at that step."
+        )
+
+
+def departures_of(old: OldRun | None, wanted: WantedRun, wallet: Pubkey) -> Iterator[str]:
+    """In which respects the new run of ``wallet`` does not continue the old one, as sentences."""
+    if old is None:
+        return
+    owner = old.run.main_authority
+    if wallet != owner:
+        yield f"Run {wanted.run_id} belongs to {wallet}, and not to {owner} as run {old.run_id} does."
+    origin, first = old.origin, wanted.start_step
+    if origin is None:
+        return
+    if first is not None and first != origin.step:
+        count = abs(first - origin.step)
+        steps = "1 step" if count == 1 else f"{count:,} steps"
+        so = (
+            f"{steps} of its training {'is' if count == 1 else 'are'} dropped"
+            if first < origin.step
+            else (f"{steps} {'is' if count == 1 else 'are'} never trained")
+        )
+        yield (
+            f"Run {old.run_id} is at step {origin.step}, but the file says start_step = {first}: {so}. Without "
+            "start_step, the new run continues where the old one has ended."
+        )
+    saved = None if wanted.model is None else wanted.model["LLM"]["checkpoint"]
+    if saved is not None and saved != origin.checkpoint:
+        yield (
+            f"The file says that the new run starts from the checkpoint {shown_value(saved)}. That of run {old.run_id} "
+            f"is {shown_value(origin.checkpoint)}."
         )
 
 
@@ -171,12 +210,15 @@ def losses_of(old: OldRun | None) -> str:
 def _about_what_stays(old: OldRun) -> Iterator[str]:
     if old.closes:
         return
+    owed = old.obligations
+    due = "" if owed is None or owed.owed == 0 else format_amount(owed.owed, owed.decimals)
     if old.is_retired:
         yield f"Run {old.run_id} stays as it is, and so does its rent: {old.why_it_stays}, which nothing can change."
+        if due:
+            yield f"Its members can no longer claim {due} that they have earned."
         return
     yield f"Run {old.run_id} stays paused, and so does its rent: {old.why_it_stays}, so it can never be closed."
-    owed = old.obligations
-    if owed is not None and owed.owed > 0:
-        held, due = format_amount(owed.held, owed.decimals), format_amount(owed.owed, owed.decimals)
+    if owed is not None and due:
+        held = format_amount(owed.held, owed.decimals)
         short = "" if owed.held >= owed.owed else ", which is too little: top it up"
         yield f"Its members can still claim {due} from its vault, which holds {held}{short}."

@@ -80,11 +80,13 @@ def _described(run: Run, authorizations: list[Authorization], notes: list[str]) 
     if "rounds_per_epoch" not in config or is_unset(config):
         notes.append(f"Layout {layout} has another configuration: add [config] and [model].")
         return wanted
-    notes.append(
-        f"Layout {layout} counts the rounds of an epoch: epoch_time is the longest duration of "
-        f"{config['rounds_per_epoch']} rounds. waiting_for_members_extra_time is new. Check both."
-    )
-    return _with_configuration(wanted, _converted(config), model, notes)
+    described = _with_configuration(wanted, _converted(config), model, notes)
+    if described.config is not None:
+        notes.append(
+            f"Layout {layout} counts the rounds of an epoch: epoch_time is the longest duration of "
+            f"{config['rounds_per_epoch']} rounds. waiting_for_members_extra_time is new. Check both."
+        )
+    return described
 
 
 def _with_configuration(wanted: WantedRun, config: Any, model: Any, notes: list[str]) -> WantedRun:

@@ -15,8 +15,9 @@ from psyche_cli.json_values import to_json
 from psyche_cli.operations.elsewhere import Keys
 from psyche_cli.operations.localnet.play import PlayOptions, play_run
 from psyche_cli.operations.migrations.clone import ClonedCluster, copy_accounts, with_owner
+from psyche_cli.operations.migrations.migration import Migration
 from psyche_cli.operations.migrations.payloads import RehearsedEpoch, RehearsedMigration, RehearsedStep
-from psyche_cli.operations.migrations.target import Migration, MigrationTarget
+from psyche_cli.operations.migrations.target import MigrationTarget
 from psyche_cli.operations.rehearsal.folders import temporary_folder
 from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.apply import apply_run

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import RunNotFound, UsageError
-from psyche_cli.operations.migrations.export import Exported, export_run, read_export
+from psyche_cli.errors import AccountNotFound, RunNotFound, UsageError
+from psyche_cli.operations.migrations.export import Exported, export_run, read_export, why_unwritable
+from psyche_cli.operations.migrations.migration import Migration
 from psyche_cli.operations.migrations.old_run import OldRun, Origin, find_old_run, same_place
 from psyche_cli.operations.migrations.planning import (
     cautions_of,
     compared,
+    departures_of,
     ground_of,
     losses_of,
     obstacles_of,
@@ -23,7 +22,7 @@ from psyche_cli.operations.migrations.planning import (
 )
 from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.pause_wait import PauseWait, wait_until_paused
-from psyche_cli.operations.run_files.payloads import MigrationData, StepData
+from psyche_cli.operations.run_files.payloads import MigrationData, ObstacleData, StepData
 from psyche_cli.operations.run_files.performing import perform, request_of
 from psyche_cli.operations.run_files.planning import Plan, make_plan
 from psyche_cli.operations.run_files.reading import read_actual
@@ -35,33 +34,7 @@ from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
 from psyche_cli.run_config.schema import CHECKPOINT_KEY
 from psyche_cli.run_file.wanted import WantedRun
-
-
-class Migration(NamedTuple):
-    """Which run is replaced: its id and its coordinator account, and the index of its treasurer if it has one.
-
-    ``closes`` is whether it is closed, and ``continues`` whether the first step and the checkpoint of the new run
-    follow it until it is paused. ``export`` is the folder that it is exported to.
-    """
-
-    run_id: str
-    account: Pubkey
-    treasurer_index: int | None
-    closes: bool
-    continues: bool
-    export: Path
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Migration:
-        """The migration in a plan file."""
-        return cls(
-            run_id=document["run_id"],
-            account=Pubkey.from_string(document["coordinator_account"]),
-            treasurer_index=document["treasurer_index"],
-            closes=document["closes"],
-            continues=document["continues"],
-            export=Path(document["export"]),
-        )
+from psyche_cli.suggestions import GivenOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,37 +76,48 @@ class MigrationTarget(Target):
 
     def read(self, session: Session, wallet: Pubkey | None) -> MigratingRun:
         """Read both runs and the export. Raises UsageError for an export of another run."""
-        migration = self._migration
         old = self._old(session)
-        exported = self._exported(old)
-        if exported is not None and exported.account != migration.account:
-            raise UsageError(
-                f"The folder {migration.export} is the export of another run: {exported.account}.",
-                hint="Choose another one: --export-dir FOLDER.",
-                path=str(migration.export),
-            )
-        owner = wallet or (old.run.main_authority if old else None)
-        actual = read_actual(session, self.wanted, owner, replaced=migration.account if migration.closes else None)
+        actual = self._new(session, old, wallet)
+        if self._migration.closes and old is not None and (actual.run is not None or actual.taken):
+            old = self._old(session)  # another process may have closed it and created the new one in between
+            actual = self._new(session, old, wallet)
+        exported = self._exported(session, old)
         wanted = self._with_origin(old, exported, is_started=_is_started(actual))
         follows = self.wanted.start_step is None and old is not None and not old.is_halted
         return MigratingRun(**vars(actual), old=old, exported=exported, wanted=wanted, follows=follows)
 
+    def _new(self, session: Session, old: OldRun | None, wallet: Pubkey | None) -> ActualRun:
+        owner = wallet or (old.run.main_authority if old else None)
+        replaced = self._migration.account if self._migration.closes else None
+        return read_actual(session, self.wanted, owner, replaced=replaced)
+
     def _old(self, session: Session) -> OldRun | None:
         """The old run; None if it was closed, also if its id is that of another run now."""
+        run_id, index = self._migration.run_id, self._migration.treasurer_index
         try:
-            old = find_old_run(session, self._migration.run_id, self._migration.treasurer_index)
+            try:
+                old = find_old_run(session, run_id, index)
+            except AccountNotFound:  # it may have been closed between the two reads
+                old = find_old_run(session, run_id, index)
         except (RunNotFound, UsageError):  # the latter if the run that has its id now has another treasurer
             return None
         return old if old.account == self._migration.account else None
 
-    def _exported(self, old: OldRun | None) -> Exported | None:
+    def _exported(self, session: Session, old: OldRun | None) -> Exported | None:
         """The export. A damaged one is only in the way as long as the old run can still be exported."""
+        migration = self._migration
+        another = f"Choose another folder: {migration.command(session.given, 'FOLDER')}"
         try:
-            return read_export(self._migration.export)
-        except UsageError:
+            exported = read_export(migration.export)
+        except UsageError as error:
             if old is not None:
+                error.hint = another
                 raise
             return None
+        if exported is not None and exported.account != migration.account:
+            message = f"The folder {migration.export} is the export of another run: {exported.account}."
+            raise UsageError(message, hint=another, path=str(migration.export))
+        return exported
 
     def _with_origin(self, old: OldRun | None, exported: Exported | None, *, is_started: bool) -> WantedRun:
         """The new run with the first step and the checkpoint of the old one, unless the file says at which it starts.
@@ -151,7 +135,9 @@ class MigrationTarget(Target):
         before = tuple(steps_before(actual.old, actual.exported, folder, is_started=is_started))
         plan = make_plan(actual.wanted, actual, most=most, before=before)
         steps = tuple(self._titled(step, follows=actual.follows) for step in plan.steps)
-        obstacles = obstacles_of(self._migration.closes, actual.old, actual.exported, actual.wanted, actual)
+        obstacles = [*obstacles_of(self._migration.closes, actual.old, actual.exported, actual.wanted, actual)]
+        if any(step.kind == "export" for step in before) and (reason := why_unwritable(folder, actual.exported)):
+            obstacles.append(ObstacleData("export", reason))
         values = {**plan.values, **ground_of(actual.old, self._migration.account, closes=self._migration.closes)}
         warnings = warnings_of(actual.old, actual.wanted)
         return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values, plan.lacks)
@@ -178,10 +164,26 @@ class MigrationTarget(Target):
             wait_until_paused(session, old.run_id, index, wait)
             return ()
         if step.kind == "export":
-            export_run(session, old, self._migration.export)
+            self._export(session, old)
             return ()
         request = replace(request_of(actual.wanted), name=None, description=None)
         return (recreate_run(session, old.run, request),)
+
+    def _export(self, session: Session, old: OldRun) -> None:
+        try:
+            export_run(session, old, self._migration.export)
+        except UsageError as error:
+            again = self._migration.command(session.given, "FOLDER")
+            error.hint = f"Make room for it. Or plan with another folder: {again}"
+            raise
+
+    def hint_to_plan(self, given: GivenOptions) -> str:
+        """How to make a new plan."""
+        return f"Make a new plan: {self._migration.command(given)}"
+
+    def hint_on_obstacles(self, given: GivenOptions) -> str:
+        """How to go on after obstacles."""
+        return f"Change the file, or what is in the way, and make a new plan: {self._migration.command(given)}"
 
     @property
     def free_keys(self) -> tuple[str, ...]:
@@ -203,45 +205,32 @@ class MigrationTarget(Target):
             lost_points=0 if old is None else old.lost_points,
             continues=known.continues,
             export=str(known.export),
-            changes=tuple(compared(old, actual.wanted)),
+            file=str(known.file),
+            changes=tuple(compared(old, actual.wanted, actual.wallet)),
         )
 
     def cautions(self, actual: ActualRun) -> tuple[str, ...]:
         """What is lost, and where training continues."""
         assert isinstance(actual, MigratingRun)
-        return tuple(cautions_of(actual.old, actual.wanted, follows=self._migration.continues))
+        known = self._migration
+        if actual.old is None and actual.run is not None and known.run_id == self.run_id:
+            caution = (
+                f"{known.export} is the export of {known.account}, which has been replaced by the present run "
+                f"{self.run_id}, {actual.run.account.address}. To replace that one, choose another --export-dir."
+            )
+            return (caution,)
+        return tuple(cautions_of(actual.old, actual.wanted, actual.wallet, follows=known.continues))
 
     def losses(self, actual: ActualRun) -> str:
-        """What is lost when the old run is closed."""
+        """What is lost when the old run is closed, and in which respects the new one does not continue it."""
         assert isinstance(actual, MigratingRun)
-        return losses_of(actual.old)
+        departures = departures_of(actual.old, actual.wanted, actual.wallet)
+        return losses_of(actual.old) + "".join(f" {one}" for one in departures)
 
 
 def _is_started(actual: ActualRun) -> bool:
     """Whether the new run has ever been started, so that its first step is chosen."""
     return actual.state not in ("absent", "unstarted")
-
-
-def migration_of(session: Session, run_id: str, wanted: WantedRun, export: Path, index: int | None) -> Migration:
-    """The migration of a run to that of a file.
-
-    If the folder is the export of an earlier run of this id, that is the one that was replaced. Raises the errors of
-    ``find_old_run``, UsageError for an unusable folder.
-    """
-    folder = export.absolute()
-    exported = read_export(folder)
-    try:
-        old = find_old_run(session, run_id, index)
-    except RunNotFound:
-        if exported is None or exported.run_id != run_id:
-            raise
-        return Migration(run_id, exported.account, index, True, False, folder)
-    if exported is not None and exported.run_id == run_id and exported.account != old.account:
-        return Migration(run_id, exported.account, index, True, False, folder)
-    treasury = old.run.treasury
-    continues = wanted.start_step is None and not old.is_halted
-    known = None if treasury is None else treasury.run.index
-    return Migration(run_id, old.account, known, old.closes, continues, folder)
 
 
 def with_origin(wanted: WantedRun, origin: Origin | None) -> WantedRun:

@@ -47,7 +47,7 @@ def apply_run(session: SigningSession, applying: Applying) -> OperationResult[Ap
         # The run may have changed before the user answered.
         others.settle()
         actual = applying.target.read(session, session.authority)
-        plan = _checked(applying, actual, prepared.budget)
+        plan = _checked(session, applying, actual, prepared.budget)
     return work.result(is_short=work.perform_all(plan, actual))
 
 
@@ -73,7 +73,7 @@ def prepare(session: SigningSession, applying: Applying) -> Prepared:
     actual = target.read(session, session.authority)
     plan = target.plan(actual, most=0 if landed else None)
     budget = Budget.of(reviewed, plan, actual)
-    return Prepared(actual, _checked(applying, actual, budget), budget, landed)
+    return Prepared(actual, _checked(session, applying, actual, budget), budget, landed)
 
 
 def confirm(session: SigningSession, applying: Applying, prepared: Prepared) -> bool:
@@ -84,12 +84,13 @@ def confirm(session: SigningSession, applying: Applying, prepared: Prepared) -> 
     return session.confirm(_consequence(target.run_id, prepared.plan.steps, actual) + target.losses(actual))
 
 
-def _checked(applying: Applying, actual: ActualRun, budget: Budget) -> Plan:
+def _checked(session: SigningSession, applying: Applying, actual: ActualRun, budget: Budget) -> Plan:
     """The plan for what was read. Raises StalePlan, and Refused with the obstacles."""
-    plan = applying.target.plan(actual, most=budget.left(actual))
+    target = applying.target
+    plan = target.plan(actual, most=budget.left(actual))
     if applying.reviewed is not None:
-        refuse_stale(applying.reviewed, actual, plan.values)
-    refuse_obstacles(applying.target.run_id, plan)
+        refuse_stale(applying.reviewed, actual, plan.values, target.hint_to_plan(session.given))
+    refuse_obstacles(target.run_id, plan, target.hint_on_obstacles(session.given))
     return plan
 
 

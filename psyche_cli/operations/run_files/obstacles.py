@@ -54,7 +54,10 @@ def _of_keys(actual: ActualRun, values: Mapping[str, Value], steps: Sequence[Ste
     if owner != wallet and kinds.intersection(_OF_OWNER):
         yield ObstacleData("main_authority", f"only {owner} can change the run, not the wallet {wallet}")
     if actual.join_authority != actual.wallet and kinds & {"authorize", "deauthorize"}:
-        message = f"only {actual.join_authority} can change its authorizations, not the wallet {wallet}"
+        message = (
+            f"only {actual.join_authority} can change its authorizations, not the wallet {wallet}: change them with "
+            "its key first (join-authorization-create, join-authorization-delete)"
+        )
         yield ObstacleData("join", message)
     for step in steps:
         if step.kind == "delegate" and step.subject != wallet:
@@ -87,7 +90,8 @@ def _of_start(wanted: WantedRun, actual: ActualRun) -> Iterator[ObstacleData]:
     config = wanted.config
     if config is None:
         if account is None or is_unset(account.config):
-            yield ObstacleData("state", "a run without a configuration cannot be started: add one to the file")
+            key = "state" if wanted.state == "running" else "start_step"
+            yield ObstacleData(key, "a run without a configuration cannot be started: add one to the file")
             return
         config = account.config
         problems = check_run(account.config, account.model)

@@ -69,6 +69,7 @@ class MigrationData:
     lost_points: Annotated[Unsigned, "Points of its members that are lost when it is closed."]
     continues: Annotated[bool, "Whether the first step and the checkpoint follow it until it is paused."]
     export: Annotated[str, "The folder that it is exported to."]
+    file: Annotated[str, "The run file of the new run."]
     changes: Annotated[tuple[ChangedValue, ...], "How the new run differs from it; amounts in whole tokens."]
 
 

@@ -99,23 +99,30 @@ def read_plan(text: str, path: Path) -> ReviewedPlan:
     if not whole or not isinstance(document, dict):
         raise UsageError(
             f"{path} is not a plan, or was changed after it was written.",
-            hint="Write a new one: psyche-cli plan FILE -o plan.json",
+            hint=_hint(document),
             path=str(path),
         )
     if document.get("format") != PLAN_FORMAT:
         raise UsageError(
             f"The plan {path} has format {document.get('format')!r}; this psyche-cli reads {PLAN_FORMAT}.",
-            hint="Write a new one: psyche-cli plan FILE -o plan.json",
+            hint=_hint(document),
             path=str(path),
         )
     fields: dict[str, Any] = {name: document.get(name) for name in ReviewedPlan._fields}
     if any(not isinstance(fields[name], kind) for name, kind in _KINDS.items()):
         raise UsageError(
             f"{path} has the digest of a plan, but not its content.",
-            hint="Write a new one: psyche-cli plan FILE -o plan.json",
+            hint=_hint(document),
             path=str(path),
         )
     return ReviewedPlan(**{**fields, "steps": tuple(fields["steps"]), "obstacles": tuple(fields["obstacles"])})
+
+
+def _hint(document: object) -> str:
+    """How to write a new plan in place of one that cannot be used."""
+    is_migration = isinstance(document, dict) and document.get("migration") is not None
+    verb = "migrate --run-id RUN_ID --to FILE" if is_migration else "plan FILE"
+    return f"Write a new one: psyche-cli {verb} -o plan.json"
 
 
 def _digest(document: Any) -> str:

@@ -14,7 +14,6 @@ from psyche_cli.operations.run_files.payloads import StepData
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan
 from psyche_cli.operations.run_files.values import Value
 
-_HINT: Final = "Make a new plan: psyche-cli plan FILE"
 _MOST_NAMED: Final = 3
 _NAMED_FIRST: Final = ("run", "main_authority", "state")
 _STATES: Final = {
@@ -28,25 +27,25 @@ _STATES: Final = {
 """The states of a run during and after each kind of step that changes it."""
 
 
-def refuse_stale(reviewed: ReviewedPlan, actual: ActualRun, values: Mapping[str, Value]) -> None:
+def refuse_stale(reviewed: ReviewedPlan, actual: ActualRun, values: Mapping[str, Value], hint: str) -> None:
     """Raise StalePlan unless each value is as it was when the plan was made, or already as the plan makes it.
 
-    The latter is so after an interrupted apply of the same plan.
+    The latter is so after an interrupted apply of the same plan. ``hint`` is how to make a new plan.
     """
     moved = [*_moved_values(reviewed, values), *_moved_state(reviewed, actual)]
     if moved:
-        raise stale(reviewed.run_id, moved)
+        raise stale(reviewed.run_id, moved, hint)
 
 
-def stale(run_id: str, moved: Sequence[MovedValue]) -> StalePlan:
-    """The error for a run that is not as it was when the plan was made."""
+def stale(run_id: str, moved: Sequence[MovedValue], hint: str) -> StalePlan:
+    """The error for a run that is not as it was when the plan was made. ``hint`` is how to make a new one."""
     moved = sorted(
         moved, key=lambda one: _NAMED_FIRST.index(one["key"]) if one["key"] in _NAMED_FIRST else len(moved) + 3
     )
     named = [f"{one['key']} was {shown(one['planned'])} and is {shown(one['now'])}" for one in moved[:_MOST_NAMED]]
     more = len(moved) - len(named)
     listed = "; ".join(named) + (f"; and {more} more" if more > 0 else "")
-    return StalePlan(f"Run {run_id!r} has changed since the plan was made: {listed}.", hint=_HINT, moved=tuple(moved))
+    return StalePlan(f"Run {run_id!r} has changed since the plan was made: {listed}.", hint=hint, moved=tuple(moved))
 
 
 def shown(value: object) -> str:
@@ -82,11 +81,12 @@ def _moved_state(reviewed: ReviewedPlan, actual: ActualRun) -> Iterator[MovedVal
 
 
 def require_reviewed(
-    run_id: str, step: StepData, reviewed: Sequence[Mapping[str, Any]], free: Sequence[str] = ()
+    run_id: str, step: StepData, reviewed: Sequence[Mapping[str, Any]], hint: str, free: Sequence[str] = ()
 ) -> None:
     """Raise StalePlan for a step that is not part of the reviewed steps, or changes something else than they do.
 
-    ``free`` are keys, or tables of keys, whose values were not known when the plan was made.
+    ``hint`` is how to make a new plan. ``free`` are keys, or tables of keys, whose values were not known when the plan
+    was made.
     """
     known = {
         (change["key"], _text(change["after"]))
@@ -100,10 +100,10 @@ def require_reviewed(
     if step.kind == "top-up" and same:
         return  # its amount is limited instead
     if others:
-        raise stale(run_id, [MovedValue(key=one.key, planned=one.after, now=one.before) for one in others])
+        raise stale(run_id, [MovedValue(key=one.key, planned=one.after, now=one.before) for one in others], hint)
     if not same:
         message = f"Run {run_id!r} has changed since the plan was made: it now needs the step {step.title!r}."
-        raise StalePlan(message, hint=_HINT)
+        raise StalePlan(message, hint=hint)
 
 
 def _text(value: object) -> str:

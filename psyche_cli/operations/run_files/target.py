@@ -14,6 +14,7 @@ from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
 from psyche_cli.run_file.wanted import WantedRun
+from psyche_cli.suggestions import GivenOptions
 
 
 class Target:
@@ -45,6 +46,14 @@ class Target:
     def free_keys(self) -> tuple[str, ...]:
         """Keys, or tables of keys, whose values were not known when the plan was made."""
         return ()
+
+    def hint_to_plan(self, given: GivenOptions) -> str:  # noqa: ARG002 -- for migrations
+        """How to make a new plan."""
+        return "Make a new plan: psyche-cli plan FILE"
+
+    def hint_on_obstacles(self, given: GivenOptions) -> str:  # noqa: ARG002 -- for migrations
+        """How to go on after obstacles."""
+        return "Change the file, or remove these keys from it."
 
     def migration(self, actual: ActualRun) -> MigrationData | None:  # noqa: ARG002 -- for migrations
         """The run that is replaced; None if there is none."""

@@ -82,7 +82,7 @@ class Work:
         session, target = self._session, self._applying.target
         while plan.steps:
             for due in plan.steps:
-                require_reviewed(target.run_id, due, self._known, target.free_keys)
+                require_reviewed(target.run_id, due, self._known, target.hint_to_plan(session.given), target.free_keys)
             step = plan.steps[0]
             self._require_new(step)
             number, count = self._place(step)
@@ -94,13 +94,14 @@ class Work:
                     refusal = self._perform(step, actual)
                 actual = self._read_again(refusal)
                 plan = target.plan(actual, most=self._budget.left(actual))
-                refuse_obstacles(target.run_id, plan)
+                refuse_obstacles(target.run_id, plan, target.hint_on_obstacles(session.given))
                 if refusal is not None and any(_key(step) == _key(due) for due in plan.steps):
                     self._plan_again(step, refusal)
             except PsycheError as error:
                 if step.kind == "wait" and not isinstance(error, Refused | NotReached):
                     error.hint = f"{error.hint} Nobody resumes the run until it is applied again.".strip()
-                if not isinstance(error, NotReached):
+                is_outdated = isinstance(error, StalePlan) and self._applying.reviewed is not None
+                if not isinstance(error, NotReached) and not is_outdated:
                     error.hint = _continued(error.hint, self._applying.again)
                 raise
         left = target.plan(actual)
@@ -116,7 +117,7 @@ class Work:
             with self._applying.unlocked() if step.kind == "wait" else nullcontext():
                 made = self._applying.target.perform(self._session, actual, step, wait)
         except Refused as error:
-            if step.kind in ("create", "recreate") or isinstance(error, ApplyRunning):
+            if step.kind == "create" or isinstance(error, ApplyRunning):
                 raise
             self._note_failure(step, error)
             return error
@@ -155,7 +156,7 @@ class Work:
         if any(_key(one) == _key(step) for one in self._done):
             raise WrongRunState(
                 f"The step {step.title!r} of run {self._applying.target.run_id!r} has not had the expected effect.",
-                hint="Another process may have reverted it. Show what is left: psyche-cli plan FILE",
+                hint="Another process may have reverted it. " + self._applying.target.hint_to_plan(self._session.given),
             )
 
     def _place(self, step: StepData) -> tuple[int, int]:
@@ -197,13 +198,13 @@ class Work:
         )
 
 
-def refuse_obstacles(run_id: str, plan: Plan) -> None:
-    """Raise Refused if the plan has obstacles."""
+def refuse_obstacles(run_id: str, plan: Plan, hint: str) -> None:
+    """Raise Refused if the plan has obstacles. ``hint`` is how to go on."""
     if plan.obstacles:
         listed = "; ".join(f"{one.key}: {one.message}" for one in plan.obstacles)
         raise Refused(
             f"Run {run_id!r} cannot be made to match its file: {listed}.",
-            hint="Change the file, or remove these keys from it.",
+            hint=hint,
         )
 
 
