@@ -23,7 +23,8 @@ RUN = ("--run-id", "test")
 
 def play(house: House, *, epochs: int = 3, clients: int = 4, habits: Habits, **config: int) -> RunDriver:
     """Play a run of simulated members for some epochs."""
-    run = house.driver().create({**CONFIG, "total_steps": 1000, "epoch_time": 30, **config})
+    members = {"min_clients": clients - habits.absent, "init_min_clients": clients}
+    run = house.driver().create({**CONFIG, "total_steps": 1000, "epoch_time": 30, **members, **config})
     run.resume()
     run.play(lambda now: now.account.epoch >= epochs, clients=clients, habits=habits)
     return run
@@ -86,20 +87,20 @@ def test_limits_that_are_far_too_long(still_house: House) -> None:
 
 
 def test_members_that_are_slower_than_a_round(still_house: House) -> None:
-    """Reports come 2 s after max_round_train_time, in RoundWitness. With the advised value they come in time."""
-    run = play(still_house, habits=Habits(train_seconds=22), round_witness_time=5, epoch_time=60)
+    """Reports come 4 s after max_round_train_time, in RoundWitness. With the advised value they come in time."""
+    run = play(still_house, habits=Habits(train_seconds=24), round_witness_time=5, epoch_time=60)
     data = advise(still_house)
-    assert verdict(data, "max_round_train_time") == ("change", 35)  # 22 * 1.5 + 2
+    assert verdict(data, "max_round_train_time") == ("change", 38)  # 24 * 1.5 + 2
     of_rounds = figures(data, "max_round_train_time")
     assert of_rounds["rounds_with_late_reports"] == of_rounds["rounds_timed_out"] == of_rounds["rounds"]
-    assert (of_rounds["reports_in_time"], of_rounds["last_report_maximum"]) == (0, 22)
+    assert (of_rounds["reports_in_time"], of_rounds["last_report_maximum"]) == (0, 24)
     assert verdict(data, "round_witness_time") == ("keep", None)
     run.pause()
-    run.play(lambda now: now.state == RunState.PAUSED, clients=4, habits=Habits(train_seconds=22))
-    run.update(config={**run.account.config, "max_round_train_time": 35})
+    run.play(lambda now: now.state == RunState.PAUSED, clients=4, habits=Habits(train_seconds=24))
+    run.update(config={**run.account.config, "max_round_train_time": 38})
     run.resume()
     assert advise(still_house)["rounds"] == 0, "rounds before a change of the configuration are no evidence for it"
-    run.play(lambda now: now.account.epoch >= 6, clients=4, habits=Habits(train_seconds=22))
+    run.play(lambda now: now.account.epoch >= 6, clients=4, habits=Habits(train_seconds=24))
     again = advise(still_house)
     assert figures(again, "max_round_train_time")["rounds_with_late_reports"] == 0
     assert verdict(again, "max_round_train_time") == ("keep", None)
@@ -116,15 +117,19 @@ def test_members_that_never_witness(still_house: House) -> None:
     assert data["notes"] == ["12 of 12 epochs ended early because nobody reported a round."]
 
 
-def test_rounds_that_wait_for_a_member_that_is_gone(still_house: House) -> None:
-    """One of five members is absent: rounds wait for it until it is dropped, in the fourth round of each epoch."""
+def test_rounds_that_wait_for_a_member_that_does_not_report(still_house: House) -> None:
+    """One of five is dropped in the fourth round of each epoch, and joins again: it may be too slow.
+
+    The others reported late, because they waited for it, which is no reason for more time either.
+    """
     play(still_house, habits=Habits(train_seconds=4, absent=1), clients=5, max_round_train_time=40, epoch_time=100)
     data = advise(still_house)
     of_rounds = figures(data, "max_round_train_time")
     assert of_rounds["rounds_timed_out"] == of_rounds["rounds_with_missing_reports"] > 0
     assert of_rounds["members_dropped"] == data["epochs"] == 3
     assert of_rounds["seconds_waited_for_missing_reports"] == of_rounds["rounds_timed_out"] * (40 - 4)
-    assert verdict(data, "max_round_train_time") == ("change", 8)
+    assert verdict(data, "max_round_train_time") == ("unknown", None)
+    assert "of 1 member that may be slow rather than gone" in setting(data, "max_round_train_time")["reason"]
     assert verdict(data, "epoch_time") == ("keep", None)
     assert "dropped in 3 of 3 epochs" in setting(data, "epoch_time")["reason"]
 
@@ -358,7 +363,7 @@ def test_runs_without_a_story(still_house: House) -> None:
 def test_a_run_with_a_treasurer(still_house: House) -> None:
     """Its owner acts through the treasurer; a new configuration makes the facts begin anew."""
     run = still_house.driver()
-    config = {**CONFIG, "total_steps": 1000, "epoch_time": 30}
+    config = {**CONFIG, "total_steps": 1000, "epoch_time": 30, "min_clients": 4, "init_min_clients": 4}
     run.create(config, mint=run.new_mint(6, 10**9))
     run.set_rates(earning=1000)
     run.resume()
@@ -366,9 +371,9 @@ def test_a_run_with_a_treasurer(still_house: House) -> None:
     run.pause()
     run.update(config={**config, "max_round_train_time": 25})
     run.resume()
-    run.play(lambda now: now.account.epoch >= 3, clients=4, habits=Habits(train_seconds=6))
+    run.play(lambda now: now.account.epoch >= 5, clients=4, habits=Habits(train_seconds=6))
     data = advise(still_house)
-    assert (data["reliable"], data["epochs"]) == (True, 2)
+    assert (data["reliable"], data["epochs"]) == (True, 4)
     assert verdict(data, "max_round_train_time") == ("change", 11)
     assert figures(data, "max_round_train_time")["last_report_median"] == 6
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from psyche_cli.operations.advise.durations import cooldown_time, round_time, warmup_time, witness_time
+from psyche_cli.limits import U64_MAX
+from psyche_cli.operations.advise.durations import cooldown_time, warmup_time
 from psyche_cli.operations.advise.epoch_length import epoch_time
 from psyche_cli.operations.advise.facts import Facts
 from psyche_cli.operations.advise.members import member_counts
+from psyche_cli.operations.advise.round_limits import round_time, witness_time
 from psyche_cli.operations.advise.verdict import Verdict
 from psyche_cli.run_config.problems import Problem
 from psyche_cli.run_config.rules import check_run
@@ -26,6 +29,8 @@ KEYS: Final = (
 
 _TOGETHER: Final = ("init_min_clients", "min_clients")
 """Settings that may only be valid together."""
+WITHIN_EPOCHS: Final = ("max_round_train_time", "warmup_time")
+"""Limits for which an epoch must have time."""
 
 
 def advise(facts: Facts, *, not_known: Mapping[str, str] | None = None) -> list[Verdict]:
@@ -33,17 +38,15 @@ def advise(facts: Facts, *, not_known: Mapping[str, str] | None = None) -> list[
 
     ``not_known`` has settings about which the facts say nothing, and why.
     """
-    config, found = dict(facts.config), dict[str, Verdict]()
-    known = not_known or {}
-    for verdict in (round_time(facts), witness_time(facts), warmup_time(facts), cooldown_time(facts)):
-        found[verdict.key] = _unknown(verdict, known)
-    hoped = config | {one.key: one.advised for one in found.values() if one.advised is not None}
-    found["epoch_time"] = _unknown(epoch_time(facts, hoped), known)
-    found |= {one.key: one for one in member_counts(facts)}
+    config, known = dict(facts.config), not_known or {}
+    limits = (round_time(facts), witness_time(facts), warmup_time(facts), cooldown_time(facts))
+    found = {one.key: _unknown(one, known) for one in (*limits, *member_counts(facts))}
     valid = dict(config)
-    for key in ("epoch_time", *(key for key in KEYS if key not in ("epoch_time", *_TOGETHER))):
-        found[key] = _accepted(found[key], valid, facts.model)
-    return _with_counts(found, valid, facts.model)
+    _accept_counts(found, valid, facts.model)
+    found["epoch_time"] = _unknown(epoch_time(facts, with_advice(config, list(found.values()))), known)
+    for key in ("epoch_time", *(one.key for one in limits)):
+        _accept(found, key, valid, facts.model)
+    return [found[key] for key in KEYS]
 
 
 def with_advice(config: Mapping[str, int], verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -57,25 +60,51 @@ def _unknown(verdict: Verdict, not_known: Mapping[str, str]) -> Verdict:
     return verdict._replace(kind="unknown", advised=None, reason=not_known[verdict.key], evidence=())
 
 
-def _accepted(verdict: Verdict, valid: dict[str, int], model: Mapping[str, Any]) -> Verdict:
-    """The verdict, and its value in ``valid``; without the change if a rule does not allow it."""
+def _accept(found: dict[str, Verdict], key: str, valid: dict[str, int], model: Mapping[str, Any]) -> None:
+    """Accept a change into ``valid``, with longer epochs if it needs them; withdraw it if a rule does not allow it."""
+    verdict = found[key]
     if verdict.advised is None:
-        return verdict
-    problems = _new_problems(valid, valid | {verdict.key: verdict.advised}, model)
+        return
+    changed = valid | {key: verdict.advised}
+    problems = _new_problems(valid, changed, model)
+    if problems and key in WITHIN_EPOCHS:
+        epochs = _long_enough(valid, changed, key, model)
+        if epochs is not None:
+            found["epoch_time"] = found["epoch_time"]._replace(
+                kind="change",
+                advised=epochs,
+                reason=f"An epoch must be longer than {key}, for which {verdict.advised} is advised; it is lengthened "
+                "in proportion.",
+            )
+            changed, problems = changed | {"epoch_time": epochs}, []
     if problems:
-        return verdict.kept(f"{verdict.reason} {verdict.advised} is not allowed, however: {problems[0].message}.")
-    valid[verdict.key] = verdict.advised
-    return verdict
+        found[key] = verdict.kept(f"{verdict.reason} {verdict.advised} is not allowed, however: {problems[0].message}.")
+    else:
+        valid.update(changed)
 
 
-def _with_counts(found: dict[str, Verdict], valid: dict[str, int], model: Mapping[str, Any]) -> list[Verdict]:
-    """All verdicts, with those on numbers of members, which are accepted together."""
+def _long_enough(
+    valid: Mapping[str, int], changed: Mapping[str, int], key: str, model: Mapping[str, Any]
+) -> int | None:
+    """An epoch_time with which a longer limit is valid, of as many such limits as before; None if there is none."""
+    longer = math.ceil(valid["epoch_time"] * changed[key] / max(valid[key], 1))
+    for factor in (1, 2, 4):
+        if factor * longer <= U64_MAX and not _new_problems(valid, {**changed, "epoch_time": factor * longer}, model):
+            return factor * longer
+    return None
+
+
+def _accept_counts(found: dict[str, Verdict], valid: dict[str, int], model: Mapping[str, Any]) -> None:
+    """Accept the numbers of members into ``valid``, together, or withdraw them."""
     pair = [found[key] for key in _TOGETHER]
-    problems = _new_problems(valid, with_advice(valid, pair), model)
+    changed = with_advice(valid, pair)
+    problems = _new_problems(valid, changed, model)
+    if not problems:
+        valid.update(changed)
+        return
     for one in pair:
-        if problems and one.advised is not None:
+        if one.advised is not None:
             found[one.key] = one.kept(f"{one.reason} {one.advised} is not allowed, however: {problems[0].message}.")
-    return [found[key] for key in KEYS]
 
 
 def _new_problems(before: Mapping[str, int], after: Mapping[str, int], model: Mapping[str, Any]) -> list[Problem]:

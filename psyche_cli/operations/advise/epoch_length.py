@@ -45,26 +45,30 @@ def epoch_time(facts: Facts, advised: Mapping[str, int]) -> Verdict:
         )
     if dropped >= _HALF * len(epochs):
         return verdict.kept(
-            f"Members were dropped in {dropped} of {len(epochs)} epochs. They cannot come back before the next epoch, "
-            "so longer ones would keep them out for longer."
+            f"Members were dropped in {dropped} of {counted(len(epochs), 'epoch')}. They cannot come back "
+            "before the next epoch, so longer ones would keep them out for longer."
         )
-    warmup = median(one.warmup for one in in_time)
-    overhead = min(median(one.waited for one in in_time), advised["waiting_for_members_extra_time"]) + warmup
-    overhead += advised["cooldown_time"]
+    warmup, extra = median(one.warmup for one in in_time), facts.config["waiting_for_members_extra_time"]
+    rest = warmup + advised["cooldown_time"]
+    overhead = min(median(one.waited for one in in_time), extra) + rest
     faster = facts.config["round_witness_time"] - advised["round_witness_time"]
     each = max(median(one.trained // max(one.rounds, 1) for one in in_time) - faster, 1)
     rounds = median(one.rounds for one in in_time)
     share = overhead / (overhead + rounds * each)
     needed = math.ceil(overhead * (1 - _WANTED_OVERHEAD) / _WANTED_OVERHEAD / each)
     longer = min(warmup + (needed - ROUNDS_AFTER_EPOCH_TIME) * each, _LONGEST_STEP * current, U64_MAX)
+    is_same = rest == warmup + facts.config["cooldown_time"] and faster == 0
+    passes = "passes" if is_same else "would pass with the other advised values"
     if share <= LARGE or longer < _SMALLEST_STEP * current:
-        return verdict.kept(f"{share:.0%} of an epoch passes outside of rounds.")
-    then = math.ceil((longer - warmup) / each) + ROUNDS_AFTER_EPOCH_TIME
-    paid = percent(overhead + rounds * each, overhead + then * each)
+        return verdict.kept(f"{share:.0%} of an epoch {passes} outside of rounds.")
+    fewer = advised["init_min_clients"] != facts.config["init_min_clients"]
+    waits = [extra + one.wait_for(advised["init_min_clients"], extra) if fewer else one.waited for one in in_time]
+    then = median(waits) + rest + (math.ceil((longer - warmup) / each) + ROUNDS_AFTER_EPOCH_TIME) * each
+    paid = percent(median(one.seconds for one in in_time), then)
     return verdict._replace(
         kind="change",
         advised=longer,
-        reason=f"{share:.0%} of an epoch passes outside of rounds: {overhead} s for the wait, warmup and cooldown. "
+        reason=f"{share:.0%} of an epoch {passes} outside of rounds: {overhead} s for the wait, warmup and cooldown. "
         "Longer epochs also change the rewards per day, because the earning rate is paid per epoch: to about "
         f"{paid:g}% of the present ones. Members that join later wait longer.",
     )

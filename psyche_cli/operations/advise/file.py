@@ -11,6 +11,7 @@ from psyche_cli.limits import U32_MAX
 from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.advise.advice import advise
 from psyche_cli.operations.advise.effects import Scenario, one_stops
+from psyche_cli.operations.advise.harm import without_harm
 from psyche_cli.operations.advise.payloads import AdviceOnSettings
 from psyche_cli.operations.advise.result import Ground, advice_result
 from psyche_cli.operations.advise.simulated import Pace, facts_of
@@ -43,11 +44,11 @@ def advise_on_file(
         if seconds is not None and seconds > U32_MAX // 2:
             raise UsageError(f"{option} {seconds} is too long.", hint=f"Use at most {U32_MAX // 2}.")
     facts = facts_of(target.config, target.model, pace)
-    verdicts = advise(facts, not_known=_not_known(arguments))
     scenarios = [
         Scenario(f"{counted(clients, 'member')} as assumed", pace),
         *([one_stops(pace)] if clients > 1 else []),
     ]
+    verdicts = without_harm(facts, advise(facts, not_known=_not_known(arguments)), lambda _: scenarios)
     ground = Ground(
         name=str(target.given), facts=facts, scenarios=scenarios, assumptions=tuple(_assumptions(arguments, target))
     )

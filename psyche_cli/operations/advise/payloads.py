@@ -38,7 +38,7 @@ class CourseData:
     """How a simulated run proceeds. If it depends on which members are witnesses, the numbers are averages."""
 
     share_in_rounds: Annotated[float, "Time spent in rounds, in percent."]
-    steps_per_hour: float
+    steps_per_hour: Annotated[float, "Without steps whose round nobody reported."]
     epochs_per_day: float
     members_dropped: float
     epochs_ended_early: Annotated[float, "Epochs that ended because members or witnesses were missing."]

@@ -14,7 +14,8 @@ from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.advise.advice import advise, with_advice
 from psyche_cli.operations.advise.effects import observed_scenarios
 from psyche_cli.operations.advise.facts import Facts
-from psyche_cli.operations.advise.observing import Observer
+from psyche_cli.operations.advise.harm import without_harm
+from psyche_cli.operations.advise.observing import Observer, wait_of
 from psyche_cli.operations.advise.payloads import AdviceOnSettings
 from psyche_cli.operations.advise.result import Ground, advice_result
 from psyche_cli.operations.advise.target import Target
@@ -80,18 +81,21 @@ def advise_on_run(session: Session, request: Request) -> OperationResult[AdviceO
             hint="For a configuration file: psyche-cli advise --config FILE",
             run_id=request.run_id,
         )
-    facts = story.observer.facts(None if seen is None else seen.now)
+    facts = story.observer.facts()
+    if seen is not None or story.problem is not None:
+        # What the replay does not know cannot be said about the present: only the account itself is up to date.
+        facts = facts._replace(wait=None if seen is None else wait_of(seen.state, seen.now))
     warnings = _warnings(story)
     if seen is not None and dict(seen.state.config) != dict(last.config):
-        facts = Facts(seen.state.config, seen.state.model)
+        facts = Facts(seen.state.config, seen.state.model, wait=facts.wait, came=facts.came)
         warnings += ("The configuration has changed since the latest facts, so there are none.",)
     target = request.target or _dumped(session, request.run_id, seen, last)
-    verdicts = advise(facts)
+    verdicts = without_harm(facts, advise(facts), lambda some: [*observed_scenarios(facts, some)])
     warnings += tuple(_differences(target, facts, verdicts))
     ground = Ground(
         name=f"Run {request.run_id}",
         facts=facts,
-        scenarios=list(observed_scenarios(facts)),
+        scenarios=list(observed_scenarios(facts, verdicts)),
         run_id=request.run_id,
         incarnation=story.incarnation.number,
         reliable=story.problem is None,

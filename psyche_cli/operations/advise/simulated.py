@@ -25,16 +25,22 @@ _EARLY: Final = (EpochEnd.NO_WITNESSES, EpochEnd.TOO_FEW_CLIENTS, EpochEnd.BELOW
 
 
 class Pace(NamedTuple):
-    """What is assumed about the members: how many there are at first, their speed, and the changes."""
+    """What is assumed about the members: how many there are at first, their speed, and the changes.
+
+    ``wait`` are the seconds for which each epoch waits for them beyond the additional time.
+    """
 
     clients: int
     behavior: Behavior = Behavior()
     changes: Sequence[Change] = ()
     epochs: int = EPOCHS
+    wait: int = 0
 
 
 class Course(NamedTuple):
     """How a run proceeds: ``share_in_rounds`` is in percent; a run that is stuck has no steps per hour.
+
+    Steps whose round nobody reported are not counted: nothing is trained in them.
 
     If chance matters, numbers are averages, and the run is stuck if it always is.
     """
@@ -51,7 +57,7 @@ def predicted(config: Mapping[str, int], model: Mapping[str, Any], pace: Pace) -
     """How a new run would proceed."""
     is_random = pace.changes and 0 < config["witness_nodes"] < pace.clients
     starts = [Start(number * _SECONDS_BETWEEN_STARTS, 0) for number in range(_STARTS if is_random else 1)]
-    found = [course_of(play(config, model, pace, start)) for start in starts]
+    found = [course_of(play(config, model, pace, start), pace.wait) for start in starts]
 
     def mean(values: Iterable[float]) -> float:
         return round(sum(values) / len(found), 2)
@@ -73,9 +79,10 @@ def play(config: Mapping[str, int], model: Mapping[str, Any], pace: Pace, start:
     return simulate(world, epochs=pace.epochs)
 
 
-def course_of(found: Simulation) -> Course:
-    """How a simulated run proceeded."""
-    seconds, steps = found.now - found.started_at, sum(one.rounds for one in found.epochs)
+def course_of(found: Simulation, wait: int = 0) -> Course:
+    """How a simulated run proceeded, if each epoch also waited some seconds for members."""
+    seconds = found.now - found.started_at + wait * len(found.epochs)
+    steps = sum(one.rounds - (one.end is EpochEnd.NO_WITNESSES) for one in found.epochs)
     trained = sum(one.cooldown_at - one.training_at for one in found.epochs if one.training_at is not None)
     stuck = found.end is End.STUCK
     rate = 0.0 if stuck or seconds == 0 else 1 / seconds
@@ -128,6 +135,7 @@ def _rounds(visits: Iterator[Visit], config: Mapping[str, int], behavior: Behavi
                 expected=expected,
                 reports=reports,
                 in_time=len(reports) if seconds <= longest else 0,
+                late_by=max(seconds - longest, 0) if reports else 0,
                 dropped=max(one.clients - following.clients, 0) if following.state != RunState.WARMUP else 0,
             )
 
@@ -137,16 +145,16 @@ def _warmup(one: EpochRecord, config: Mapping[str, int], behavior: Behavior) -> 
     lasted = 0 if one.training_at is None else one.training_at - one.warmup_at
     if seconds is None:
         return WarmupFact(lasted, expected, (), 0)
-    reported = expected if lasted == max(seconds, 1) else expected - 1
-    return WarmupFact(lasted, expected, (seconds,) * reported, reported)
+    late = max(seconds - config["warmup_time"], 0)
+    reported = expected if late > 0 or lasted == max(seconds, 1) else expected - 1
+    return WarmupFact(lasted, expected, (seconds,) * reported, 0 if late > 0 else reported, late)
 
 
 def _epoch(one: EpochRecord) -> EpochFact:
     training = one.cooldown_at if one.training_at is None else one.training_at
     return EpochFact(
         waited=0 if one.waiting_at is None else one.warmup_at - one.waiting_at,
-        wanted=0,
-        joined=one.clients,
+        joins=(0,) * one.clients,
         warmup=training - one.warmup_at,
         trained=one.cooldown_at - training,
         cooldown=one.ended_at - one.cooldown_at,

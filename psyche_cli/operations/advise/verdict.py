@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.operations.advise.facts import Spread
+from psyche_cli.operations.status.diagnosis.finding import counted
 
 Kind: TypeAlias = Literal["change", "keep", "unknown"]
 Unit: TypeAlias = Literal["s", "count", "percent"]
@@ -62,3 +63,20 @@ def limit_for(times: Iterable[int]) -> int:
 def percent(part: float, whole: float) -> float:
     """A share in percent, with one decimal place; 0 of nothing."""
     return round(100 * part / whole, 1) if whole > 0 else 0.0
+
+
+def spread_figures(name: str, times: Sequence[int]) -> tuple[Figure, ...]:
+    """The median, the 95th percentile and the maximum of some times, if there are any."""
+    if not times:
+        return ()
+    spread = Spread.of(times)
+    return (
+        Figure(f"{name}_median", spread.median, "s"),
+        Figure(f"{name}_p95", spread.p95, "s"),
+        Figure(f"{name}_maximum", spread.longest, "s"),
+    )
+
+
+def too_few(count: int, noun: str, fewest: int) -> str:
+    """The reason not to conclude anything."""
+    return f"Too little evidence: {counted(count, noun)} ended with this configuration; {fewest} are needed."
