@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+_HANGING: Final = 4
+"""How much more a continued line is indented, in columns."""
 
 
 def cells(text: str) -> int:
@@ -33,6 +37,16 @@ def folded(text: str, width: int) -> list[str]:
             lines = [*lines, *pieces] if lines[-1] else pieces
         gap = ""
     return lines
+
+
+def folded_line(line: str, width: int) -> list[str]:
+    """A line, which may be indented, in lines of at most ``width`` columns. Those after the first are indented more."""
+    if cells(line) <= width:
+        return [line]
+    text = line.lstrip(" ")
+    indent = line[: len(line) - len(text)]
+    first, *others = folded(text, max(width - len(indent) - _HANGING, 2))
+    return [f"{indent}{first}", *(f"{indent}{' ' * _HANGING}{other}" for other in others)]
 
 
 def cut(text: str, width: int) -> str:

@@ -55,7 +55,8 @@ class OperationResult(Generic[Payload]):
     color. ``data`` is the machine-readable form: integers are lamports or base units, Decimals are whole tokens.
     ``next_steps`` are suggested follow-up commands. ``exit_code`` is that of the command, such as NO for one that
     answers a question with no. ``body`` returns lines to print below the details, such as a table, for a terminal width
-    in columns and whether stdout is UTF-8.
+    in columns and whether stdout is UTF-8. With ``folds_body``, its lines of plain text may be longer: on a terminal,
+    they are folded.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class OperationResult(Generic[Payload]):
         next_steps: tuple[str, ...] = (),
         exit_code: ExitCode = ExitCode.OK,
         body: Callable[[int, bool], Sequence[str | Line]] | None = None,
+        folds_body: bool = False,
     ) -> None:
         self.summary = summary
         self.data = data
@@ -77,6 +79,7 @@ class OperationResult(Generic[Payload]):
         self.next_steps = next_steps
         self.exit_code = exit_code
         self.body = body
+        self.folds_body = folds_body
 
 
 class Document(Generic[Payload]):

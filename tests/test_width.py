@@ -13,6 +13,7 @@ from typing import TextIO
 import pytest
 
 from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.folding import folded_line
 from psyche_cli.solana.rpc.http import HttpTransport
 
 
@@ -43,3 +44,9 @@ def test_the_width_of_a_terminal() -> None:
     with os.fdopen(terminal, "w") as stdout, os.fdopen(controller, "rb"):
         assert width(stdout, {}) == 132
         assert width(stdout, {"COLUMNS": "90"}) == 90
+
+
+def test_a_folded_line_keeps_its_indentation() -> None:
+    assert folded_line("  short", 20) == ["  short"]
+    assert folded_line("  key: one -> another one", 20) == ["  key: one ->", "      another one"]
+    assert folded_line("x" * 9, 8) == ["xxxx", "    xxxx", "    x"]

@@ -120,6 +120,7 @@ class Renderer:
 
     def _human(self, result: OperationResult[Any]) -> None:
         from psyche_cli.cli.layout import plain_layout, terminal_layout
+        from psyche_cli.folding import folded_line
 
         environment = self._environment
         for warning in result.warnings:
@@ -134,7 +135,10 @@ class Renderer:
         if result.body is not None:
             lines = result.body(environment.columns, environment.stdout_is_utf8)
             with_styles = environment.may_style(self._stdout)
-            self._out("\n".join(["", *(self._body_line(line, with_styles) for line in lines)]))
+            shown = [self._body_line(line, with_styles) for line in lines]
+            if result.folds_body and self._stdout.isatty():
+                shown = [part for line in shown for part in folded_line(line, environment.columns)]
+            self._out("\n".join(["", *shown]))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
 

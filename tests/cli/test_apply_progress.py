@@ -13,11 +13,11 @@ import pytest
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.run_file.wanted import WantedRun
+from psyche_cli.run_file.wanted import WantedAuthorization, WantedRun
 from tests.cli.conftest import House
 from tests.cli.harness import environment_of, text_of
 from tests.cli.killing import killed
-from tests.support.declared_runs import EpochEnds, NoEnd, apply_file, variations, write_declared_run
+from tests.support.declared_runs import KEYS, EpochEnds, NoEnd, apply_file, variations, write_declared_run
 from tests.support.terminals import Terminal
 
 
@@ -101,3 +101,41 @@ def test_an_interrupted_plan_continues_with_its_numbers(house: House, pausing: P
     house.cli.clock = EpochEnds(house)
     killed(house, "sendTransaction", "apply", plan, "--yes", executes=True, nth=2)
     assert steps_of(house.cli("apply", plan, "--yes").stderr) == ["4 of 4"]
+
+
+def test_an_authorization_takes_as_many_round_trips_as_its_own_verb(house: House, base: WantedRun, file: Path) -> None:
+    """The run is read again after all of them, not after each."""
+    apply_file(house, file)
+    before = len(house.chain.requests)
+    house.cli.json("join-authorization-create", "--authorizer", KEYS[30])
+    alone = len(house.chain.requests) - before
+    trips = []
+    for first, last in ((2, 4), (4, 14)):
+        listed = (
+            *base.join.authorizations,
+            *(WantedAuthorization(key) for key in KEYS[2:last]),
+            WantedAuthorization(KEYS[30]),
+        )
+        write_declared_run(replace(base, join=replace(base.join, authorizations=listed)), file)
+        before = len(house.chain.requests)
+        applied = apply_file(house, file).json["data"]["steps"]
+        trips.append(len(house.chain.requests) - before)
+        assert [one["subject"] for one in applied] == [str(key) for key in KEYS[first:last]]
+    assert trips[1] - trips[0] == 8 * alone
+    assert alone <= 5
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_lines_of_a_plan_and_of_drift_fit_on_a_terminal(
+    house: House, base: WantedRun, file: Path, columns: int
+) -> None:
+    house.cli.json("create-run", "--run-id", "test")
+    for verb in ("plan", "drift"):
+        plain = house.cli(verb, file).stdout.splitlines()
+        environment = environment_of(house.cli, {"COLUMNS": str(columns), "NO_COLOR": "1"})
+        environment.stdout = Terminal()
+        assert main([verb, str(file)], environment) in (ExitCode.DIFFERS, ExitCode.REFUSED)
+        shown = text_of(environment.stdout).splitlines()
+        assert max(map(len, shown)) <= columns < max(map(len, plain))
+        assert len(shown) > len(plain)
+        assert "".join(" ".join(shown).split()) == "".join(" ".join(plain).split())

@@ -26,11 +26,12 @@ _MOST_TITLES: Final = 20
 
 
 def apply_run(session: SigningSession, applying: Applying) -> OperationResult[AppliedData]:
-    """Do the steps that make a run match its file, one at a time. The run is read again before each of them.
+    """Do the steps that make a run match its file, one at a time.
 
-    What an interrupted attempt has done is therefore not repeated, and what it has left unsettled in the journal is
-    settled before, as are transfers to the vault by other commands. Nothing is done unless the file can be fulfilled as
-    a whole. The vault is topped up at most once, by this process or by the interrupted one, and with a reviewed plan by
+    The run is read again before each of them, except between authorizations, for which nothing else matters. What an
+    interrupted attempt has done is therefore not repeated, and what it has left unsettled in the journal is settled
+    before, as are transfers to the vault by other commands. Nothing is done unless the file can be fulfilled as a
+    whole. The vault is topped up at most once, by this process or by the interrupted one, and with a reviewed plan by
     no more than it says in all.
 
     Raises Refused with the obstacles; StalePlan if the run has changed since the plan was made, or changes meanwhile

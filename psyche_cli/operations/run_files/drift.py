@@ -74,6 +74,7 @@ def find_drift(
         next_steps=tuple(session.given.command("plan", one.path) for one in found if not one.as_written),
         exit_code=ExitCode.CONFIGURATION if failed > 0 else ExitCode.DIFFERS if drifted > 0 else ExitCode.OK,
         body=lambda _width, _utf8: lines,
+        folds_body=True,
     )
 
 

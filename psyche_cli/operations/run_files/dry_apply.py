@@ -51,6 +51,7 @@ def dry_apply(session: SigningSession, applying: Applying, *, logs: bool) -> Ope
         data=DryAppliedData(run_id=run_id, dry_run=True, steps=steps, transactions=simulated),
         warnings=prepared.plan.warnings,
         body=(lambda _width, _utf8: lines) if lines else None,
+        folds_body=True,
     )
 
 

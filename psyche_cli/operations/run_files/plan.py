@@ -66,4 +66,5 @@ def plan_target(
         next_steps=(next_step,) if plan.steps and not plan.obstacles else (),
         exit_code=ExitCode.OK if plan.changes_nothing else ExitCode.DIFFERS,
         body=(lambda _width, _utf8: lines) if lines else None,
+        folds_body=True,
     )

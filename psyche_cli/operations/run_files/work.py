@@ -31,6 +31,10 @@ _MOST_ATTEMPTS: Final = 10
 """How often a transfer is planned again because a balance has changed meanwhile."""
 
 
+_MOST_TOGETHER: Final = 100
+"""How many authorizations are changed before the run is read again."""
+
+
 class Applying(NamedTuple):
     """What is applied: the target and, if a plan file was given, the plan in it.
 
@@ -66,6 +70,9 @@ class Work:
         self._applying = applying
         self._shown = plan
         self._known = _documents(plan) if applying.reviewed is None else applying.reviewed.steps
+        self._numbers: dict[tuple[str, str | None], int] = {}
+        for number, one in enumerate(self._known, 1):
+            self._numbers.setdefault((one["kind"], one["subject"]), number)
         self._budget = budget
         self._others = others
         self._earlier = earlier
@@ -75,7 +82,7 @@ class Work:
         self._failures: list[str] = []
 
     def perform_all(self, plan: Plan, actual: ActualRun) -> bool:
-        """Do the first step, read the run again, and so on until nothing is left.
+        """Do the first step, or several authorizations, read the run again, and so on until nothing is left.
 
         Returns whether the vault still lacks something. Raises the errors of ``apply_run``.
         """
@@ -83,15 +90,16 @@ class Work:
         while plan.steps:
             for due in plan.steps:
                 require_reviewed(target.run_id, due, self._known, target.hint_to_plan(session.given), target.free_keys)
-            step = plan.steps[0]
-            self._require_new(step)
-            number, count = self._place(step)
-            session.notify(f"Step {number} of {count}: {step.title}.")
-            self._report(step, "begun")
-            session.deadline.restart()
+            together = _together(plan.steps)
+            for step in together:
+                self._require_new(step)
+            step = together[0]
             try:
                 with session.sender.annotating_errors():
-                    refusal = self._perform(step, actual)
+                    for step in together:
+                        refusal = self._begin(step, actual)
+                        if refusal is not None:
+                            break
                 actual = self._read_again(refusal)
                 plan = target.plan(actual, most=self._budget.left(actual))
                 refuse_obstacles(target.run_id, plan, target.hint_on_obstacles(session.given))
@@ -106,6 +114,14 @@ class Work:
                 raise
         left = target.plan(actual)
         return left.lacks > 0 or any(step.kind == "top-up" for step in left.steps)
+
+    def _begin(self, step: StepData, actual: ActualRun) -> Refused | None:
+        """Do a step, and say so before. Returns the error if it was refused."""
+        number, count = self._place(step)
+        self._session.notify(f"Step {number} of {count}: {step.title}.")
+        self._report(step, "begun")
+        self._session.deadline.restart()
+        return self._perform(step, actual)
 
     def _perform(self, step: StepData, actual: ActualRun) -> Refused | None:
         """Do a step. Returns the error if it was refused, perhaps because another process has done it meanwhile."""
@@ -161,8 +177,7 @@ class Work:
 
     def _place(self, step: StepData) -> tuple[int, int]:
         """The number of a step in the plan that was confirmed, and the number of all its steps."""
-        keys = [(one["kind"], one["subject"]) for one in self._known]
-        return keys.index(_key(step)) + 1, len(keys)
+        return self._numbers[_key(step)], len(self._known)
 
     def _report(
         self,
@@ -196,6 +211,14 @@ class Work:
             warnings=(*self._shown.warnings, *self._failures),
             next_steps=(self._session.given.command("show", run_id=run_id),),
         )
+
+
+def _together(steps: Sequence[StepData]) -> Sequence[StepData]:
+    """The first step or, because nothing else matters for them, the first authorizations."""
+    for number, step in enumerate(steps[:_MOST_TOGETHER]):
+        if step.kind not in ("authorize", "deauthorize"):
+            return steps[: max(number, 1)]
+    return steps[:_MOST_TOGETHER]
 
 
 def refuse_obstacles(run_id: str, plan: Plan, hint: str) -> None:
