@@ -28,7 +28,8 @@ BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-
 _ANY_HEX: Final = LazyPattern(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?(?![0-9A-Fa-f])")
 """Also the hexadecimal digits of a digest, for a text whose content is then checked."""
 _ANY_BASE64: Final = LazyPattern(r"(?<![\w+/-])[\w+/-]{43}(?![\w+/-])", re.ASCII)
-_BASE58_SEED: Final = LazyPattern(f"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{32,44}}(?![0-9A-Za-z])")
+SHORT_KEY_TEXT: Final = LazyPattern(f"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{32,44}}(?![0-9A-Za-z])")
+"""32 bytes in base58: a seed or a public key."""
 PHRASE: Final = LazyPattern(r"(?<![^\s=\"'])[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,}(?![^\s\"'])")
 # Consecutive numbers with any separators: JSON, debug output of programming languages, words split by a shell.
 NUMBERS: Final = LazyPattern(
@@ -72,7 +73,7 @@ def owner_of_seed_in(text: str, public_keys: Iterable[Pubkey]) -> Pubkey | None:
     A seed looks like a public key or a digest, so it is only recognized as that of a known keypair.
     """
     candidates = (
-        *_BASE58_SEED.findall(text),
+        *SHORT_KEY_TEXT.findall(text),
         *NUMBERS.findall(text),
         *_ANY_HEX.findall(text),
         *(f"{found}=" for found in _ANY_BASE64.findall(text)),

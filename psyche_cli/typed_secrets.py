@@ -23,6 +23,7 @@ from psyche_cli.private_keys import (
     NUMBERS,
     NUMBERS_OF_A_KEY,
     PHRASE,
+    SHORT_KEY_TEXT,
     WORDS_OF_A_PHRASE,
     holds_keypair,
     is_seed,
@@ -37,7 +38,6 @@ _LONG_TEXTS: Final = (
     LazyPattern(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{64,}"),
     LazyPattern(r"[\w+/-]{86,}==|[\w+-]{86,}|[\w+/-]{43,}=(?![\w=])", re.ASCII),
 )
-_PUBLIC_KEY: Final = LazyPattern(f"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{32,44}}(?![0-9A-Za-z])")
 _DIGEST: Final = LazyPattern(r"(?<=[0-9A-Za-z]:)[0-9A-Fa-f]{32,128}(?![0-9A-Za-z])")
 _LONG_WORD: Final = LazyPattern(r"[0-9A-Za-z]{45,}")
 _LONG_BASE64: Final = LazyPattern(r"[\w+/-]{43,}", re.ASCII)
@@ -187,7 +187,7 @@ def _pieces(line: str) -> list[str]:
 def _without_public(line: str) -> str:
     """The line with public keys and digests overwritten by NUL characters."""
     public = [found.span() for found in _DIGEST.finditer(line)]
-    public += [found.span() for found in _PUBLIC_KEY.finditer(line) if is_seed(found[0])]
+    public += [found.span() for found in SHORT_KEY_TEXT.finditer(line) if is_seed(found[0])]
     for start, end in public:
         line = line[:start] + "\0" * (end - start) + line[end:]
     return line
