@@ -14,7 +14,7 @@ from psyche_cli.protocol.run_states import RunState
 from tests.cli.harness import address_of, environment_of
 from tests.cli.killing import killed
 from tests.cli.test_layouts import lay_out
-from tests.cli.test_migrate import STEP, Place, kinds, obstacles, started
+from tests.cli.test_migrate import OLD, STEP, Place, kinds, obstacles, started
 from tests.support.counts import Loads
 
 FEE = 10_000
@@ -100,6 +100,49 @@ def test_members_whom_the_wallet_cannot_authorize(place: Place) -> None:
     house.cli.json("join-authorization-create", "--permissionless")
     found = obstacles(place, "--join-authority", address_of(house.stranger))
     assert "with its key first (join-authorization-create, join-authorization-delete)" in found["join"]
+
+
+@pytest.mark.parametrize("has_step", [False, True], ids=["no-step", "step"])
+def test_the_run_file_is_applied_after_an_interruption(place: Place, has_step: bool) -> None:
+    """It does not say at which step the run continues, which is known since the old one was paused."""
+    house = place.house
+    house.run()
+    started(place, RunState.ROUND_TRAIN)
+    place.planned()
+    killed(house, "sendTransaction", "apply", place.plan_file, "--yes", executes=True, nth=2)
+    if has_step:
+        text = place.file.read_text()
+        place.file.write_text(text.replace('state = "running"', f'state = "running"\nstart_step = {STEP}', 1))
+        assert house.cli("apply", place.file, "--yes").code is ExitCode.OK
+    else:
+        planned = house.cli("plan", place.file, "--output", "json").json["data"]["obstacles"]
+        assert [one["key"] for one in planned] == ["start_step"]
+        refused = house.cli("apply", place.file, "--yes")
+        assert refused.code is ExitCode.REFUSED
+        assert f"which was at step {STEP}" in refused.stderr
+        assert house.driver().stage == RunState.UNINITIALIZED
+        place.apply().data  # noqa: B018
+    assert house.driver().account.step == STEP
+    assert place.is_done()
+
+
+def test_the_new_run_was_started_by_hand_at_the_first_step(place: Place) -> None:
+    house = place.house
+    house.run()
+    started(place, RunState.ROUND_TRAIN)
+    place.planned()
+    killed(house, "sendTransaction", "apply", place.plan_file, "--yes", executes=True, nth=3)
+    house.cli.json("set-paused", *OLD, "--resume")
+    warning = f"Run test is at step 1, but the run that it replaces had reached step {STEP}"
+    for outcome in (place.migrate(), place.apply()):
+        assert any(one.startswith(warning) for one in outcome.json["warnings"]), outcome.stderr
+
+
+def test_the_next_command_names_the_export(place: Place) -> None:
+    place.house.run()
+    folder = place.export.with_name("elsewhere")
+    outcome = place.house.cli("migrate", *OLD, "--to", place.file, "--to-run-id", "other", "--export-dir", folder)
+    assert f"Next: {again(place, '--export-dir', folder)}\n" in outcome.stderr
 
 
 # --- the export

@@ -56,6 +56,7 @@ def command(
     """
     from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.durations import parse_duration
+    from psyche_cli.operations.migrations.unfinished import target_of
     from psyche_cli.operations.run_files.apply import apply_run
     from psyche_cli.operations.run_files.dry_apply import dry_apply
     from psyche_cli.operations.run_files.given import read_given
@@ -85,7 +86,7 @@ def command(
         show(result)
         return None
 
-    target, ids = Target(wanted), [run_id]
+    target, ids = Target(wanted) if reviewed is not None else target_of(wanted), [run_id]
     if reviewed is not None and reviewed.migration is not None:
         from psyche_cli.operations.migrations.migration import Migration
         from psyche_cli.operations.migrations.target import MigrationTarget

@@ -31,10 +31,11 @@ def command(
     collateral that they cost; and what cannot be changed, and why. Exits with code 0 if there is nothing to do, and 2
     otherwise. With --output-file, writes the plan for apply. Sends nothing.
     """
+    from psyche_cli.operations.migrations.unfinished import target_of
     from psyche_cli.operations.observe.authority_check import wallet_if_any
     from psyche_cli.operations.run_files.given import read_run_file
-    from psyche_cli.operations.run_files.plan import plan_run
+    from psyche_cli.operations.run_files.plan import as_written, plan_target
 
-    wanted = read_run_file(file)
+    target = target_of(as_written(read_run_file(file)))
     key = wallet_if_any(call.environment, wallet)
-    return lambda session: plan_run(session, wanted, wallet=key, output_file=output_file)
+    return lambda session: plan_target(session, target, wallet=key, output_file=output_file)

@@ -57,8 +57,9 @@ def migrate_run(session: Session, request: MigrateRequest, *, wallet: Pubkey | N
     wanted = as_written(load_run_file(request.file))
     migration = migration_of(session, request.run_id, wanted, request.folder, request.treasurer_index)
     target = MigrationTarget(wanted, migration)
-    file, output_file = str(request.file), request.output_file
-    next_step = session.given.command("migrate", "--to", file, "-o", "plan.json", run_id=request.run_id)
+    output_file = request.output_file
+    folder = None if request.export is None else str(request.export)
+    next_step = migration._replace(file=request.file).command(session.given, folder)
     if output_file is not None:
         next_step = session.given.command("apply", str(output_file))
     return plan_target(session, target, wallet=wallet, output_file=output_file, next_step=next_step, notes=notes)

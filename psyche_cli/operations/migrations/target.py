@@ -139,8 +139,21 @@ class MigrationTarget(Target):
         if any(step.kind == "export" for step in before) and (reason := why_unwritable(folder, actual.exported)):
             obstacles.append(ObstacleData("export", reason))
         values = {**plan.values, **ground_of(actual.old, self._migration.account, closes=self._migration.closes)}
-        warnings = warnings_of(actual.old, actual.wanted)
+        warnings = [*warnings_of(actual.old, actual.wanted)]
+        warnings += self._about_its_step(actual)
         return Plan(steps, (*obstacles, *plan.obstacles), (*warnings, *plan.warnings), values, plan.lacks)
+
+    def _about_its_step(self, actual: MigratingRun) -> list[str]:
+        """A warning if the new run was started before the step at which the old one ended."""
+        origin = None if actual.exported is None else actual.exported.origin
+        if origin is None or actual.run is None or not _is_started(actual) or self.wanted.start_step is not None:
+            return []
+        step = actual.run.next_step
+        warning = (
+            f"Run {self.run_id} is at step {step}, but the run that it replaces had reached step {origin.step}: it was "
+            "not started where that one has ended."
+        )
+        return [warning] if step < origin.step else []
 
     def _titled(self, step: StepData, *, follows: bool) -> StepData:
         old, new = self._migration.run_id, self.wanted.run_id

@@ -79,7 +79,7 @@ def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int
     raise _not_reached(
         run,
         f"The pause of run {run_id!r} did not take effect within {waited}: it is {run.account.run_state.text}.",
-        "It pauses at the end of the epoch. Apply the file again to continue then.",
+        "It pauses at the end of the epoch.",
     )
 
 

@@ -20,13 +20,6 @@ from psyche_cli.run_file.wanted import WantedRun
 from psyche_cli.run_file.write import run_file_toml
 
 
-def plan_run(
-    session: Session, wanted: WantedRun, *, wallet: Pubkey | None, output_file: Path | None = None
-) -> OperationResult[PlanData]:
-    """What makes a run match its file. The parameters are those of ``plan_target``."""
-    return plan_target(session, Target(as_written(wanted)), wallet=wallet, output_file=output_file)
-
-
 def as_written(wanted: WantedRun) -> WantedRun:
     """The run as a plan contains it: it is written again, with its configuration."""
     return replace(parse_run_file(run_file_toml(wanted), wanted.source), warnings=wanted.warnings)

@@ -106,10 +106,10 @@ class Work:
                 if refusal is not None and any(_key(step) == _key(due) for due in plan.steps):
                     self._plan_again(step, refusal)
             except PsycheError as error:
-                if step.kind == "wait" and not isinstance(error, Refused | NotReached):
+                if step.kind in ("wait", "wait-old") and not isinstance(error, Refused | NotReached):
                     error.hint = f"{error.hint} Nobody resumes the run until it is applied again.".strip()
                 is_outdated = isinstance(error, StalePlan) and self._applying.reviewed is not None
-                if not isinstance(error, NotReached) and not is_outdated:
+                if not is_outdated:
                     error.hint = _continued(error.hint, self._applying.again)
                 raise
         left = target.plan(actual)
@@ -130,7 +130,7 @@ class Work:
         try:
             wait = self._applying.wait._replace(report=lambda progress: self._report(step, "waiting", waiting=progress))
             # A pause may depend on a scheduled tick, and may last longer than the vault does.
-            with self._applying.unlocked() if step.kind == "wait" else nullcontext():
+            with self._applying.unlocked() if step.kind in ("wait", "wait-old") else nullcontext():
                 made = self._applying.target.perform(self._session, actual, step, wait)
         except Refused as error:
             if step.kind == "create" or isinstance(error, ApplyRunning):
