@@ -104,6 +104,7 @@ def test_members_that_are_slower_than_a_round(still_house: House) -> None:
     again = advise(still_house)
     assert figures(again, "max_round_train_time")["rounds_with_late_reports"] == 0
     assert verdict(again, "max_round_train_time") == ("keep", None)
+    assert any(one.startswith("The facts are from step ") for one in again["notes"])
 
 
 def test_members_that_never_witness(still_house: House) -> None:
@@ -400,11 +401,16 @@ def test_a_paused_a_finished_and_a_closed_run(still_house: House, tmp_path: Path
     assert run.look().state == RunState.FINISHED
     finished = advise(still_house)
     assert changes(finished) == changes(paused)
+    assert (
+        "The run is Finished, and can no longer be configured: the advice is for another one like it."
+        in finished["notes"]
+    )
     assert "--- run.toml" in finished["diff"]
     file = written(still_house, tmp_path, inline=True)
     run.close()
     closed = advise(still_house)
     assert changes(closed) == changes(finished)
+    assert "The run is closed: the advice is for another one like it." in closed["notes"]
     assert "--- config.toml" in closed["diff"]
     assert changes(advise(still_house, "--file", file)) == changes(finished)
     run.create({**CONFIG, "total_steps": 1000})
@@ -463,6 +469,9 @@ def test_a_transaction_that_is_missing(played: House, tmp_path: Path) -> None:
     assert data["reliable"] is False
     assert 0 < data["rounds"] < whole["rounds"]
     assert any("disagree" in one for one in outcome.json["warnings"])
+    for name in ("joined_now", "seconds_waiting_now"):
+        now = figures(data, "init_min_clients")[name]
+        assert now == figures(whole, "init_min_clients")[name], "from the account, not from the replay"
 
 
 def test_another_layout(still_house: House) -> None:
@@ -516,6 +525,21 @@ def test_a_configuration_and_a_run_file_are_simulated(offline: CommandLine, tmp_
     assert offline("advise", "--config", run_file, variables={"RUN_ID": "other"}).code is ExitCode.OK
 
 
+def test_a_symbolic_link_and_more_members_than_can_join(offline: CommandLine, tmp_path: Path) -> None:
+    """The diff is that of the file to which the link leads."""
+    (tmp_path / "real").mkdir()
+    real = tmp_path / "real" / "config.toml"
+    real.write_text(MINIMAL.read_text().replace("max_round_train_time = 10", "max_round_train_time = 40"))
+    link = tmp_path / "link.toml"
+    link.symlink_to(real)
+    words = ("--config", link, "--clients", 20, "--train-seconds", 2, "-o", tmp_path / "out.diff")
+    outcome = offline("advise", *words)
+    patched(outcome, tmp_path)
+    assert "max_round_train_time = 5\n" in real.read_text()
+    assert "4 members cannot join: the run is limited to 16 wallets" in outcome.stderr
+    assert "16 members as assumed" in outcome.stdout
+
+
 def test_members_that_stop_in_a_simulation(offline: CommandLine, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     text = MINIMAL.read_text().replace("\nmin_clients = 1", "\nmin_clients = 3")
@@ -523,7 +547,7 @@ def test_members_that_stop_in_a_simulation(offline: CommandLine, tmp_path: Path)
     data = offline.json("advise", "--config", config, "--clients", 5, "--drop", "1@40", "--drop", "1@80")
     assert "1 member stops at step 40" in data["assumptions"]
     assert verdict(data, "init_min_clients") == ("change", 4)
-    assert "The run waits forever for 5 members; 4 have joined." in setting(data, "init_min_clients")["reason"]
+    assert "The run would wait forever for 5 members; 4 have joined." in setting(data, "init_min_clients")["reason"]
 
 
 def test_refused_simulations(offline: CommandLine, tmp_path: Path) -> None:

@@ -488,7 +488,9 @@ def test_the_scenarios_have_the_observed_pace() -> None:
 # --- diffs --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["run.toml", "a file.toml", "folder/run.toml"])
+@pytest.mark.parametrize(
+    "name", ["run.toml", "a file.toml", "folder/run.toml", "new\nline.toml", 'tab\t"x" ü.toml', "back\\slash.toml"]
+)
 def test_patch_makes_the_second_text_from_the_first(tmp_path: Path, name: str) -> None:
     for seed in range(repetitions(8)):
         pick = random.Random(seed)

@@ -64,11 +64,11 @@ def warmup_time(facts: Facts) -> Verdict:
             f"suffice; the last report came after {spread.longest} s. A longer limit would change nothing."
         )
     if late > 0 or advised * SHORTENED_FROM > current:
-        return verdict.kept(f"The last report of a warmup came after at most {spread.longest} s.")
+        return verdict.kept(f"The last report of each warmup came within {spread.longest} s.")
     slow = len(frozenset[bytes]().union(*(one.slow for one in warmups)))
     if slow > 0:
         return verdict.kept(
-            f"Reports came after at most {spread.longest} s, but {counted(slow, 'member')} did not report "
+            f"Reports came within {spread.longest} s, but {counted(slow, 'member')} did not report "
             f"{counted(sum(bool(one.slow) for one in warmups), 'warmup')} and {'was' if slow == 1 else 'were'} alive "
             "later: slow rather than gone."
         )
@@ -82,7 +82,7 @@ def warmup_time(facts: Facts) -> Verdict:
     return verdict._replace(
         kind="change",
         advised=advised,
-        reason=f"The last report of a warmup came after at most {spread.longest} s. {effect}",
+        reason=f"The last report of each warmup came within {spread.longest} s. {effect}",
     )
 
 

@@ -17,9 +17,11 @@ from psyche_cli.operations.advise.result import Ground, advice_result
 from psyche_cli.operations.advise.simulated import Pace, facts_of
 from psyche_cli.operations.advise.target import Target
 from psyche_cli.operations.simulation.arguments import Arguments, check_members
+from psyche_cli.operations.simulation.reasons import cannot_join
 from psyche_cli.operations.status.diagnosis.finding import counted
 from psyche_cli.results import OperationResult
 
+_FIRST_ROUNDS: Final = "The facts about rounds are from the first ones: the simulation has more."
 _NOT_SIMULATED: Final = {
     "round_witness_time": "A simulation does not show what members need RoundWitness for; the history of a run does.",
     "cooldown_time": "A simulation does not show how long members take to save the model; the history of a run does.",
@@ -44,13 +46,20 @@ def advise_on_file(
         if seconds is not None and seconds > U32_MAX // 2:
             raise UsageError(f"{option} {seconds} is too long.", hint=f"Use at most {U32_MAX // 2}.")
     facts = facts_of(target.config, target.model, pace)
+    limit = target.config["global_batch_size_end"]
+    refused = clients + sum(one.joining for one in changes) - limit
     scenarios = [
-        Scenario(f"{counted(clients, 'member')} as assumed", pace),
+        Scenario(f"{counted(min(clients, limit), 'member')} as assumed", pace),
         *([one_stops(pace)] if clients > 1 else []),
     ]
     verdicts = without_harm(facts, advise(facts, not_known=_not_known(arguments)), lambda _: scenarios)
     ground = Ground(
-        name=str(target.given), facts=facts, scenarios=scenarios, assumptions=tuple(_assumptions(arguments, target))
+        name=str(target.given),
+        facts=facts,
+        scenarios=scenarios,
+        assumptions=tuple(_assumptions(arguments, target)),
+        warnings=(cannot_join(refused, limit),) if refused > 0 else (),
+        notes=(_FIRST_ROUNDS,) if sum(one.rounds for one in facts.epochs) > len(facts.rounds) else (),
     )
     return advice_result(ground, verdicts, target, output_file)
 

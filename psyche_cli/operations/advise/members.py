@@ -71,10 +71,15 @@ def _init_min_clients(facts: Facts) -> Verdict:
     verdict = Verdict("init_min_clients", current, "unknown", "", tuple(_of_waits(facts, waited, long)))
     wait = facts.wait
     if wait is not None and wait.joined < current and _is_long(wait, facts):
-        lasts = "forever" if wait.seconds is None else f"for {wait.seconds} s"
-        reason = f"The run waits {lasts} for {counted(current, 'member')}; {_have_joined(wait.joined)}."
+        members = counted(current, "member")
+        waits = (
+            f"would wait forever for {members}"
+            if wait.seconds is None
+            else f"has been waiting for {members} for {wait.seconds} s"
+        )
+        reason = f"The run {waits}; {_have_joined(wait.joined)}."
         if wait.joined == 0:
-            return verdict._replace(reason=f"{reason} No number suffices.")
+            return verdict._replace(reason=f"{reason} No lower number would help.")
         return _lowered(verdict, facts, wait.joined, reason)
     if len(epochs) < FEWEST_EPOCHS:
         return verdict._replace(reason=too_few(len(epochs), "epoch", FEWEST_EPOCHS))

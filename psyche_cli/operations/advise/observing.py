@@ -29,7 +29,8 @@ _RECENT: Final = 3
 class Observer:
     """Follows the events of a run in order.
 
-    When the configuration or the model changes, the facts begin anew; ``changes`` is the number of such changes.
+    When the configuration or the model changes, the facts begin anew; ``changes`` is the number of such changes, and
+    ``since`` the step of the latest one.
     ``state`` is the run after the latest event, None while it does not exist, ``last`` its last state, and ``now`` the
     time of that event in Unix seconds of the cluster. Epochs that were paused, or whose beginning is not known, are
     left out.
@@ -40,6 +41,7 @@ class Observer:
         self.state: CoordinatorState | None = None
         self.last: CoordinatorState | None = None
         self.now = 0
+        self.since = 0
         self._came: tuple[int, ...] = ()
         self._begin()
 
@@ -82,6 +84,7 @@ class Observer:
         is_same = before.config is after.config and before.model is after.model
         if not is_same and _settings_of(before) != _settings_of(after):
             self.changes += any(before.config.values())
+            self.since = after.step
             self._begin()
         if one.event.program == "coordinator":
             self._report(one.event.kind, one.event.accounts.get("user", ""), before, time)

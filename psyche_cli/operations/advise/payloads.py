@@ -62,7 +62,7 @@ class AdviceOnSettings:
     run_id: Annotated[str | None, "The run; null for a configuration that was simulated."]
     incarnation: Annotated[Unsigned | None, "Number of the run's incarnation, from 1; null for a simulation."]
     reliable: Annotated[bool, "False if the ledger and the replay disagree; facts from there on are not used."]
-    gaps: Annotated[Unsigned, "Number of parts of the history that no endpoint has returned."]
+    gaps: Annotated[Unsigned, "Number of parts of the history of the run's account that no endpoint has returned."]
     rounds: Annotated[Unsigned, "Rounds that ended with the present configuration."]
     epochs: Annotated[Unsigned, "Epochs that ended with the present configuration."]
     assumptions: Annotated[tuple[str, ...], "What was assumed rather than observed."]

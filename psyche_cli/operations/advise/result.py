@@ -50,6 +50,7 @@ class Ground:
     gaps: int = 0
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     commands_before: tuple[str, ...] = ()
     commands_after: tuple[str, ...] = ()
 
@@ -96,7 +97,7 @@ def advice_result(
 
 
 def _notes(ground: Ground, diff: str, changes: bool) -> list[str]:
-    facts, notes = ground.facts, list[str]()
+    facts, notes = ground.facts, list(ground.notes)
     share = percent(facts.overdue, facts.seconds)
     if share >= _OVERDUE:
         notes.append(

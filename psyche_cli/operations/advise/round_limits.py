@@ -63,7 +63,7 @@ def round_time(facts: Facts) -> Verdict:
     often = doubtful >= OFTEN * len(rounds)
     if often or (slow and doubtful >= max(LARGE * len(facts.epochs), 1)):
         return verdict._replace(
-            reason=f"Reports came after at most {longest} s, but {doubtful} of {counted(len(rounds), 'round')} lack "
+            reason=f"Reports came within {longest} s, but {doubtful} of {counted(len(rounds), 'round')} lack "
             f"reports{_of_members(members)}. Whether more than {window} s are needed is not known: the chain does not "
             "show members that train but are too slow. Ask them, or look at their logs."
         )
@@ -92,37 +92,37 @@ def round_time(facts: Facts) -> Verdict:
     ended = sum(one.end in (EpochEnd.NO_WITNESSES, EpochEnd.BELOW_QUORUM) for one in facts.epochs)
     if ended > 0:
         return verdict._replace(
-            reason=f"Reports came after at most {longest} s, but {counted(ended, 'epoch')} ended because too few "
+            reason=f"Reports came within {longest} s, but {counted(ended, 'epoch')} ended because too few "
             f"witnesses, or none, reported a round within {window} s. The limit may be too short."
         )
     if doubtful > 0:
         return verdict.kept(
-            f"Reports came after at most {longest} s, but {counted(doubtful, 'round')} {_lacks(doubtful)} "
+            f"Reports came within {longest} s, but {counted(doubtful, 'round')} {_lacks(doubtful)} "
             f"reports{_of_members(members)}."
         )
     needed = [one.needed(final, facts.config["min_clients"]) for one in rounds if one.reports]
     advised = limit_for(needed)
     grown = _grown(longest, max(needed), f"the final batch size and min_clients = {facts.config['min_clients']}")
     if advised * SHORTENED_FROM > current:
-        return verdict.kept(f"The last report of a round came after at most {longest} s, which fits{grown}.")
+        return verdict.kept(f"The last report of each round came within {longest} s, which fits{grown}.")
     epochs = len(facts.epochs)
     if assumed is None and (epochs < FEWEST_EPOCHS or len(rounds) < _FEWEST_TO_SHORTEN):
         return verdict.kept(
-            f"The last report of a round came after at most {longest} s{grown}. But {counted(len(rounds), 'round')} "
+            f"The last report of each round came within {longest} s{grown}. But {counted(len(rounds), 'round')} "
             f"in {counted(epochs, 'epoch')} do not show that none is longer: a shorter limit is advised from "
             f"{_FEWEST_TO_SHORTEN} rounds in {FEWEST_EPOCHS} epochs on."
         )
     lost = sum(one.waited_for_nothing for one in rounds)
     missing = sum(not one.is_complete for one in rounds)
     effect = (
-        f"{counted(missing, 'round')} waited {lost} s for reports that never came."
+        f"{counted(missing, 'round')} waited {lost} s in total for reports that never came."
         if missing > 0
-        else f"A member that stops makes each round last {current} s until it is dropped."
+        else f"A witness that stops makes each round last {current} s until it is dropped."
     )
     return verdict._replace(
         kind="change",
         advised=advised,
-        reason=f"The last report of a round came after at most {longest} s{grown}. {effect}",
+        reason=f"The last report of each round came within {longest} s{grown}. {effect}",
     )
 
 

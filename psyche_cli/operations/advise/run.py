@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,6 +26,7 @@ from psyche_cli.operations.run_files.dump import run_file_text
 from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.status.observation import Observation, observe
 from psyche_cli.protocol.accounts.small_accounts import decode_authorization
+from psyche_cli.protocol.run_states import RunState
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.rules import is_unset
 from psyche_cli.run_config.write import to_toml
@@ -101,6 +102,7 @@ def advise_on_run(session: Session, request: Request) -> OperationResult[AdviceO
         reliable=story.problem is None,
         gaps=story.gaps,
         warnings=warnings,
+        notes=tuple(_notes(story, last)),
         commands_before=_dumping(session, request, target),
         commands_after=(session.given.command("plan", str(target.given or target.name)),) if target.run_id else (),
     )
@@ -129,7 +131,12 @@ def _read(session: Session, run: RunHistory, request: Request) -> _Story:
             break
         for one in events:
             observer.add(one, replay.time_of(one.transaction).unix)
-    return _Story(observer, incarnation, incarnation == lives[-1], run.history.totals().gaps, problem)
+    return _Story(observer, incarnation, incarnation == lives[-1], _gaps(run, incarnation), problem)
+
+
+def _gaps(run: RunHistory, incarnation: Incarnation) -> int:
+    """The number of gaps in the transactions of the run's account, from which all facts are."""
+    return sum(gap.address == incarnation.coordinator_account for gap in run.history.gaps())
 
 
 def _chosen(lives: Sequence[Incarnation], request: Request) -> Incarnation:
@@ -178,10 +185,21 @@ def _dumping(session: Session, request: Request, target: Target) -> tuple[str, .
     return (session.given.command("config dump", "--full", "-o", target.name, run_id=request.run_id),)
 
 
+def _notes(story: _Story, last: CoordinatorState) -> Iterator[str]:
+    if story.observer.changes > 0:
+        yield (
+            f"The facts are from step {story.observer.since} on, when the configuration or the model was last changed."
+        )
+    if story.incarnation.closed_by is not None:
+        yield "The run is closed: the advice is for another one like it."
+    elif last.run_state == RunState.FINISHED:
+        yield "The run is Finished, and can no longer be configured: the advice is for another one like it."
+
+
 def _warnings(story: _Story) -> tuple[str, ...]:
     found = []
     if story.gaps > 0:
-        found.append("Parts of the history are missing, so that some facts may be too.")
+        found.append("Parts of the history of the run are missing, so some facts may be missing too.")
     if story.problem is not None:
         found.append(f"Facts after a transaction about which ledger and replay disagree are not used: {story.problem}")
     return tuple(found)

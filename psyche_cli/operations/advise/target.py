@@ -74,18 +74,19 @@ def target_of_run_file(path: Path) -> Target:
     import tomli
 
     read_run_text(path)  # reports what is wrong with the file
+    given, path = path, _followed(path)
     text = _exact_text(path)
-    wanted = parse_run_file(_plain(text), path)
+    wanted = parse_run_file(_plain(text), given)
     if wanted.config is None or wanted.model is None:
-        message = f"The run file {path} has no configuration."
-        raise one_problem(str(path), "MissingTable", message, hint="Add the key configuration, with its file.")
+        message = f"The run file {given} has no configuration."
+        raise one_problem(str(given), "MissingTable", message, hint="Add the key configuration, with its file.")
     named = tomli.loads(_plain(text)).get("configuration")
     if named is not None:
-        inner = path.parent / named
+        inner = _followed(given.parent / named)
         return Target(
-            _exact_text(inner), _name_of(inner), wanted.config, wanted.model, inner, wanted.run_id, given=path
+            _exact_text(inner), _name_of(inner), wanted.config, wanted.model, inner, wanted.run_id, given=given
         )
-    return Target(text, _name_of(path), wanted.config, wanted.model, path, wanted.run_id, given=path)
+    return Target(text, _name_of(path), wanted.config, wanted.model, path, wanted.run_id, given=given)
 
 
 def target_of_file(path: Path) -> Target:
@@ -100,8 +101,8 @@ def target_of_file(path: Path) -> Target:
         is_run_file = False
     if is_run_file:
         return target_of_run_file(path)
-    found = parse_run_config(_plain(text), path)
-    return Target(text, _name_of(path), found.config, found.model, path, given=path)
+    found, real = parse_run_config(_plain(text), path), _followed(path)
+    return Target(text, _name_of(real), found.config, found.model, real, given=path)
 
 
 def _exact_text(path: Path) -> str:
@@ -115,6 +116,11 @@ def _exact_text(path: Path) -> str:
 
 def _plain(text: str) -> str:
     return text.removeprefix("\ufeff")
+
+
+def _followed(path: Path) -> Path:
+    """The file to which a symbolic link leads, because patch changes no link; other files as they are given."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def _name_of(path: Path) -> str:

@@ -24,9 +24,11 @@ def summary_of(data: AdviceOnSettings, name: str) -> str:
     facts = f"a simulation of {facts}" if data.source == "simulation" else facts
     if all(one.verdict == "unknown" for one in data.settings):
         return f"{name}: too little evidence for advice, {facts}."
+    unknown = sum(one.verdict == "unknown" for one in data.settings)
+    rest = f"; {unknown} of {counted(len(data.settings), 'setting')} cannot be judged" if unknown > 0 else ""
     if changes == 0:
-        return f"{name}: nothing should change, according to {facts}."
-    return f"{name}: {counted(changes, 'setting')} should change, according to {facts}."
+        return f"{name}: no change is advised, according to {facts}{rest}."
+    return f"{name}: {counted(changes, 'setting')} should change, according to {facts}{rest}."
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class AdviceText:
 
 
 def _setting(one: AdvisedSetting, width: int) -> Iterator[str]:
-    verdict = {"keep": "keep", "unknown": "not known"}.get(one.verdict, f"change to {one.advised}")
+    verdict = {"keep": "keep", "unknown": "unknown"}.get(one.verdict, f"change to {one.advised}")
     yield f"{one.key} = {one.current}: {verdict}"
     yield from _wrapped(one.reason, width, _INDENT)
     figures = [*_figures(one.evidence)]

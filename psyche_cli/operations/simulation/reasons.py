@@ -62,13 +62,17 @@ def _total_steps(found: Simulation) -> int:
     return found.state.config["total_steps"]
 
 
+def cannot_join(count: int, limit: int) -> str:
+    """The warning about members that exceed the number of wallets which can join a run."""
+    who = "1 member cannot join" if count == 1 else f"{count} members cannot join"
+    return f"{who}: the run is limited to {limit} wallets, which is its global_batch_size_end."
+
+
 def unusual(found: Simulation, data: SimulationData) -> Iterator[str]:
     """Warnings about members that cannot join, changes that never happen, and a vault that does not suffice."""
     count = len(found.refused_joins)
     if count > 0:
-        limit = found.state.config["global_batch_size_end"]
-        who = "1 member cannot join" if count == 1 else f"{count} members cannot join"
-        yield f"{who}: the run is limited to {limit} wallets, which is its global_batch_size_end."
+        yield cannot_join(count, found.state.config["global_batch_size_end"])
     for change in found.unreached:
         what = "pause" if change.pausing else "join" if change.joining > 0 else "drop"
         yield f"The {what} planned for step {change.step} does not happen: the run ends at step {found.state.step}."
