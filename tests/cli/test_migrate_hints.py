@@ -145,6 +145,33 @@ def test_the_next_command_names_the_export(place: Place) -> None:
     assert f"Next: {again(place, '--export-dir', folder)}\n" in outcome.stderr
 
 
+def test_nothing_is_written_without_a_plan(place: Place) -> None:
+    place.house.run()
+    words = ("--treasurer-collateral-mint", address_of(place.house.stranger))
+    assert "does not exist" in place.migrate(*words).json["error"]["message"]
+    assert not place.file.exists()
+    dashed = place.house.cli("migrate", *OLD, "--to", "-", "--output", "json")
+    assert "--to needs a file" in dashed.json["error"]["message"]
+
+
+def test_the_next_id_is_one_that_no_run_has(place: Place) -> None:
+    house = place.house
+    house.run(treasurer=True)
+    house.cli.json("create-run", "--run-id", "test-2")
+    house.cli.json("create-run", "--run-id", "test-3")
+    assert place.migrate().json["data"]["run_id"] == "test-4"
+
+
+def test_the_new_join_authority_admits_everyone_to_its_other_runs(place: Place) -> None:
+    """The old run does not admit everyone: that is no reason to lock members out of others."""
+    house = place.house
+    house.cli.json("join-authorization-create", "--permissionless")
+    house.cli.json("create-run", *OLD, "--join-authority", address_of(house.stranger))
+    outcome = place.migrate("--join-authority", address_of(house.owner))
+    assert "deauthorize" not in kinds(outcome.json["data"])
+    assert f"{address_of(house.owner)} admits everyone to its runs, so also to this one." in outcome.json["warnings"]
+
+
 # --- the export
 
 

@@ -145,9 +145,13 @@ def test_members_are_not_paid(place: Place) -> None:
     owned_run(house)
     place.migrate("--treasurer-collateral-mint", house.new_mint())
     place.file.write_text(place.file.read_text() + '\n[rewards]\nearning_rate = "2"\n')
-    error = rehearsed(place).json["error"]
-    assert error["code"] == "rehearsal_error"
-    assert "The vault could not pay 2 of what the members have earned." in error["message"]
+    outcome = rehearsed(place)
+    assert outcome.code is ExitCode.DIFFERS
+    [difference] = outcome.json["data"]["differences"]
+    assert difference.startswith("The vault could not pay 2 of what the members have earned: add [funding]")
+    assert difference in outcome.json["warnings"]
+    assert kinds(outcome.json["data"])[:2] == ["export", "recreate"], "the report of what went well is there"
+    assert "\n# [funding]\n# keep_epochs = 10\n" in place.file.read_text()
 
 
 def test_obstacles_are_those_of_the_plan(place: Place) -> None:

@@ -77,7 +77,8 @@ def command(
     the old run and exports it; closes it and creates the new one in one transaction, so that its rent pays for the new
     one and its id stays yours; then authorizes members, tops up the vault, and continues at the same step and
     checkpoint. A run with a treasurer or a retired layout cannot be closed: it stays paused, and the new run gets
-    another id. Exits with code 0 if there is nothing to do, and 2 otherwise. Sends nothing: apply carries out the plan.
+    another id. Exits with code 0 if there is nothing to do, and 2 otherwise; with --rehearse, with code 0 if everything
+    was as planned. Sends nothing: apply carries out the plan.
     """
     from psyche_cli.errors import UsageError
     from psyche_cli.operations.migrations.migrate import MigrateRequest, migrate_run, rehearse_run
@@ -85,6 +86,8 @@ def command(
     from psyche_cli.operations.observe.authority_check import signer_if_any, wallet_if_any
     from psyche_cli.protocol.addresses import check_new_run_id, parse_pubkey
 
+    if str(to) == "-":
+        raise UsageError("--to needs a file: the export of the old run is written beside it.")
     if no_treasurer and treasurer_collateral_mint is not None:
         raise UsageError("--no-treasurer and --treasurer-collateral-mint exclude each other.")
     changes = Changes(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import ConfigurationError, UsageError
+from psyche_cli.errors import ConfigurationError, PsycheError, UsageError
 from psyche_cli.new_files import require_new_file, write_new_file
 from psyche_cli.operations.migrations.migration import default_export, migration_of
 from psyche_cli.operations.migrations.old_run import find_old_run
@@ -24,6 +26,13 @@ from psyche_cli.run_file.write import run_file_toml
 if TYPE_CHECKING:
     from psyche_cli.operations.migrations.payloads import RehearsedMigration
     from psyche_cli.solana.wallet import Wallet
+
+
+_FUNDING: Final = """
+# What the vault of the new run is topped up with:
+# [funding]
+# keep_epochs = 10
+"""
 
 
 class MigrateRequest(NamedTuple):
@@ -53,6 +62,11 @@ def migrate_run(session: Session, request: MigrateRequest, *, wallet: Pubkey | N
     UsageError if there are changes for a file that exists; RunNotFound, AccountError, ConfigurationError, and the
     errors of ``plan_target``.
     """
+    with _only_with_a_plan(request.file):
+        return _planned(session, request, wallet)
+
+
+def _planned(session: Session, request: MigrateRequest, wallet: Pubkey | None) -> OperationResult[PlanData]:
     notes = _proposed(session, request)
     wanted = as_written(load_run_file(request.file))
     migration = migration_of(session, request.run_id, wanted, request.folder, request.treasurer_index)
@@ -85,6 +99,18 @@ def rehearse_run(
     return rehearse_migration(session, wanted, migration, owner=owner, wallet=wallet, notes=notes)
 
 
+@contextmanager
+def _only_with_a_plan(file: Path) -> Iterator[None]:
+    """Remove a run file that was written for a plan that could not be made."""
+    existed = os.path.lexists(file)
+    try:
+        yield
+    except PsycheError:
+        if not existed:
+            file.unlink(missing_ok=True)
+        raise
+
+
 def _proposed(session: Session, request: MigrateRequest) -> tuple[str, ...]:
     """Write the run file if it does not exist. Returns what its owner should know."""
     path = request.file
@@ -106,5 +132,7 @@ def _proposed(session: Session, request: MigrateRequest) -> tuple[str, ...]:
         error.message = f"The run file for run {request.run_id!r} cannot be proposed. {error.message}"
         error.hint = "Write it by hand: docs/declarative.md lists its keys."
         raise
+    if wanted.treasurer is not None and wanted.funding is None:
+        text += _FUNDING
     write_new_file(path, text, what="the run file")
     return (f"Wrote {path}, the run file of the new run. Check it before you apply the plan.", *notes)

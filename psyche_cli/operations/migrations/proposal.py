@@ -16,11 +16,17 @@ from psyche_cli.operations.run_files.dump import wanted_of
 from psyche_cli.operations.runs.find import Run
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
+from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
 from psyche_cli.run_config.rules import check_run, is_unset
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedJoin, WantedRun, WantedTreasurer
+from psyche_cli.solana.raw_account import taken
 
 EXTRA_WAIT_SECONDS: Final = 30
 """``waiting_for_members_extra_time`` of a run whose layout has no such value."""
+
+
+_MOST_IDS: Final = 20
+"""How many ids are tried for a new run."""
 
 
 class Changes(NamedTuple):
@@ -58,9 +64,9 @@ def propose(session: Session, old: OldRun, changes: Changes) -> Proposal:
     treasurer, rewards = _treasurer(wanted, changes, notes)
     wanted = replace(
         wanted,
-        run_id=_new_id(old, changes, notes),
+        run_id=_new_id(session, old, changes, notes),
         start_step=_start_step(old),
-        join=_join(wanted.join, authorizations, changes, notes),
+        join=_join(session, wanted.join, authorizations, changes, notes),
         treasurer=treasurer,
         earning_rate=wanted.earning_rate if rewards else None,
         slashing_rate=wanted.slashing_rate if rewards else None,
@@ -125,14 +131,23 @@ def _start_step(old: OldRun) -> int | None:
     return old.origin.step
 
 
-def _new_id(old: OldRun, changes: Changes, notes: list[str]) -> str:
+def _new_id(session: Session, old: OldRun, changes: Changes, notes: list[str]) -> str:
     if changes.run_id is not None:
         return changes.run_id
     if old.closes:
         return old.run_id
-    name = _next_id(old.run_id)
+    name = _next_available_id(session, old.run_id)
     notes.append(f"The id {old.run_id} stays taken, because {old.why_it_stays}.")
     return name
+
+
+def _next_available_id(session: Session, run_id: str) -> str:
+    """The first of the next ids that no run has."""
+    names = [_next_id(run_id)]
+    while len(names) < _MOST_IDS:
+        names.append(_next_id(names[-1]))
+    found = session.rpc.accounts([instance_address(name, session.programs) for name in names])
+    return next((name for name, raw in zip(names, found, strict=True) if taken(raw) is None), names[0])
 
 
 def _next_id(run_id: str) -> str:
@@ -144,8 +159,10 @@ def _next_id(run_id: str) -> str:
     return f"{kept.rstrip()}{end}"
 
 
-def _join(join: WantedJoin, authorizations: list[Authorization], changes: Changes, notes: list[str]) -> WantedJoin:
-    if changes.join_authority in (None, join.authority):
+def _join(
+    session: Session, join: WantedJoin, authorizations: list[Authorization], changes: Changes, notes: list[str]
+) -> WantedJoin:
+    if changes.join_authority is None or changes.join_authority == join.authority:
         return join
     delegating = [one for one in authorizations if one.active and one.delegates]
     if delegating:
@@ -155,7 +172,13 @@ def _join(join: WantedJoin, authorizations: list[Authorization], changes: Change
             f"--join-authority {changes.join_authority}"
         )
     listed = tuple(WantedAuthorization(one.grantee) for one in join.authorizations)
-    return WantedJoin(changes.join_authority, join.everyone, listed)
+    everyone = join.everyone
+    granted = session.rpc.account(authorization_address(changes.join_authority, ANYONE, session.programs))
+    is_granted = granted is not None and granted.is_taken and decode_authorization(granted, session.programs).active
+    if is_granted and not everyone:
+        everyone = None  # it is for the other runs of the new authority too
+        notes.append(f"{changes.join_authority} admits everyone to its runs, so also to this one.")
+    return WantedJoin(changes.join_authority, everyone, listed)
 
 
 def _treasurer(wanted: WantedRun, changes: Changes, notes: list[str]) -> tuple[WantedTreasurer | None, bool]:

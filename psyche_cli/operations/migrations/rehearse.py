@@ -9,7 +9,7 @@ from pathlib import Path
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount, format_sol
-from psyche_cli.errors import RehearsalError
+from psyche_cli.errors import ExitCode
 from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
 from psyche_cli.operations.elsewhere import Keys
@@ -71,7 +71,7 @@ def rehearse_migration(
 
     ``owner`` is the key that would sign. Without its ``wallet``, a new key takes its place in the copy. ``notes`` are
     warnings that come first. Nothing is sent to the cluster of ``session``. Raises Refused with the obstacles,
-    RehearsalError if anything is not as planned, and the errors of ``copy_accounts``, ``apply_run`` and ``play_run``.
+    and the errors of ``copy_accounts``, ``apply_run`` and ``play_run``.
     """
     session.notify("Copying the accounts of the run.")
     copied = copy_accounts(session, migration.run_id, migration.treasurer_index, wanted, owner)
@@ -172,26 +172,23 @@ def _of_epoch(run: Run, wanted: WantedRun, epoch: RehearsedEpoch) -> Iterator[st
         yield f"{len(wrong)} of {len(epoch.members)} members have not earned the {share:,} points of their share."
     unpaid = sum(one.earned - one.claimed for one in epoch.members)
     if run.treasury is not None and unpaid > 0:
-        yield f"The vault could not pay {format_amount(unpaid, epoch.decimals)} of what the members have earned."
+        do = "add [funding] to the file, such as keep_epochs = 10" if wanted.funding is None else "raise [funding]"
+        amount = format_amount(unpaid, epoch.decimals)
+        yield f"The vault could not pay {amount} of what the members have earned: {do}."
 
 
 def _result(data: RehearsedMigration, notes: tuple[str, ...]) -> OperationResult[RehearsedMigration]:
-    if data.differences:
-        raise RehearsalError(
-            f"The rehearsal of the migration of run {data.old_run_id!r} did not go as planned: "
-            f"{' '.join(data.differences)}",
-            hint="Nothing was sent to the cluster.",
-            run_id=data.run_id,
-        )
-    epoch = data.epoch
+    epoch, is_as_planned = data.epoch, not data.differences
     played = "" if epoch is None else f", and continues at step {epoch.first_step}"
+    how = "as planned" if is_as_planned else "not as planned"
     lines = list(_lines(data))
     return OperationResult(
-        summary=f"Run {data.old_run_id} was migrated to run {data.run_id} on a local validator as planned{played}.",
+        summary=f"Run {data.old_run_id} was migrated to run {data.run_id} on a local validator {how}{played}.",
         data=data,
         details=tuple(_details(data)),
-        warnings=(*notes, *_warnings(data)),
+        warnings=(*notes, *data.differences, *_warnings(data)),
         body=lambda _width, _utf8: lines,
+        exit_code=ExitCode.OK if is_as_planned else ExitCode.DIFFERS,
     )
 
 
@@ -203,7 +200,8 @@ def _lines(data: RehearsedMigration) -> Iterator[str]:
 
 
 def _details(data: RehearsedMigration) -> Iterator[tuple[str, str]]:
-    yield "cost", f"{format_sol(data.lamports)} SOL, as planned"
+    planned = "as planned" if data.lamports == data.planned_lamports else f"not {format_sol(data.planned_lamports)} SOL"
+    yield "cost", f"{format_sol(data.lamports)} SOL, {planned}"
     if (epoch := data.epoch) is not None:
         yield "steps", f"{epoch.first_step} to {epoch.last_step}, in {epoch.seconds:,} s of the cluster"
         earned = sum(one.earned for one in epoch.members)

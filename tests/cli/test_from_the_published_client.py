@@ -17,7 +17,7 @@ from psyche_cli.errors import UsageError
 from psyche_cli.transport import Transport
 from tests.cli.harness import CommandLine, environment_of
 
-PAGE: Final = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text(encoding="utf-8")
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "from-the-published-client.md").read_text(encoding="utf-8")
 
 PUBLISHED: Final = (
     "create-run",
