@@ -90,7 +90,8 @@ def why_unwritable(folder: Path, exported: Exported | None) -> str:
         return f"the folder {parent} cannot be written to"
     if exported is not None and exported.others:
         more = len(exported.others) - 1
-        return f"{folder / exported.others[0]}{f' and {more} more' if more else ''} would be deleted: move it elsewhere"
+        named = f"{folder / exported.others[0]}{f' and {more} more' if more > 0 else ''}"
+        return f"{named} would be deleted: move it elsewhere"
     return ""
 
 

@@ -84,7 +84,7 @@ def compared(old: OldRun | None, wanted: WantedRun, wallet: Pubkey) -> Iterator[
     now: dict[str, tuple[Any, Any]] = {
         "run_id": (old.run_id, wanted.run_id),
         "main_authority": (str(run.main_authority), str(wallet)),
-        "start_step": (old.run.next_step, wanted.start_step or 1),
+        "start_step": (old.run.next_step, 1 if wanted.start_step is None else wanted.start_step),
         "client_version": (account.client_version, wanted.client_version or account.client_version),
         "join.authority": (str(run.instance.join_authority), str(wanted.join.authority or wallet)),
         "treasurer.mint": (mint, None if wanted.treasurer is None else str(wanted.treasurer.mint)),
