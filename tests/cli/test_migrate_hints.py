@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.account import Account
 
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
@@ -170,6 +171,29 @@ def test_the_new_join_authority_admits_everyone_to_its_other_runs(place: Place) 
     outcome = place.migrate("--join-authority", address_of(house.owner))
     assert "deauthorize" not in kinds(outcome.json["data"])
     assert f"{address_of(house.owner)} admits everyone to its runs, so also to this one." in outcome.json["warnings"]
+
+
+def test_obstacles_are_found_before_a_rehearsal(place: Place) -> None:
+    """The id is that of another run, of which nothing is copied."""
+    house = place.house
+    house.run(treasurer=True)
+    place.migrate("--to-run-id", "other")
+    house.run("other")
+    refused = place.migrate("--rehearse")
+    assert refused.code is ExitCode.REFUSED
+    assert "run_id: run other already exists" in refused.json["error"]["message"]
+
+
+def test_the_old_run_holds_more_than_its_rent(place: Place) -> None:
+    house = place.house
+    house.run()
+    address = house.instance().coordinator_account
+    account = place.account(address)
+    assert account is not None
+    bank = house.chain.dispatcher.context.bank
+    bank.set_account(address, Account(account.lamports + 300_000_000, account.data, account.owner))
+    shown = house.cli("migrate", *OLD, "--to", place.file, "--to-run-id", "other").stdout
+    assert "0.3 SOL of the 1.13233944 SOL of run test are returned" in shown
 
 
 # --- the export

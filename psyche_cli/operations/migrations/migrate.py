@@ -18,6 +18,7 @@ from psyche_cli.operations.migrations.proposal import Changes, propose
 from psyche_cli.operations.migrations.target import MigrationTarget
 from psyche_cli.operations.run_files.payloads import PlanData
 from psyche_cli.operations.run_files.plan import as_written, plan_target
+from psyche_cli.operations.run_files.work import refuse_obstacles
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
 from psyche_cli.run_file.load import load_run_file, parse_run_file
@@ -84,8 +85,8 @@ def rehearse_run(
 ) -> OperationResult[RehearsedMigration]:
     """Carry out the plan of ``migrate_run`` on a local validator; the file is written first if it does not exist.
 
-    ``wallet`` signs if it has the key of the owner; None if there is none. Raises the errors of ``migrate_run`` and
-    ``rehearse_migration``.
+    ``wallet`` signs if it has the key of the owner; None if there is none. Raises Refused with the obstacles of the
+    plan, and the errors of ``migrate_run`` and ``rehearse_migration``.
     """
     from psyche_cli.operations.migrations.rehearse import rehearse_migration
 
@@ -96,6 +97,9 @@ def rehearse_run(
     owner = old.run.main_authority
     if wallet is not None and not old.closes and old.is_halted:
         owner = wallet.address  # the old run is left as it is, so anyone can create the new one
+    target = MigrationTarget(wanted, migration)
+    plan = target.plan(target.read(session, owner))
+    refuse_obstacles(wanted.run_id, plan, target.hint_on_obstacles(session.given))
     return rehearse_migration(session, wanted, migration, owner=owner, wallet=wallet, notes=notes)
 
 

@@ -46,6 +46,9 @@ def costs_of(data: PlanData) -> tuple[tuple[str, str], ...]:
             "rent",
             f"{format_sol(data.rent_lamports)} SOL, beyond the {recovered} SOL of run {data.migration.run_id}",
         )
+        if data.rent_lamports < 0:
+            returned = format_sol(-data.rent_lamports)
+            rows[-1] = ("rent", f"{returned} SOL of the {recovered} SOL of run {data.migration.run_id} are returned")
     if data.collateral > 0:
         rows.append(("collateral", format_amount(data.collateral, data.decimals)))
     return tuple(rows)
