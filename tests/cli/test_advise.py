@@ -548,6 +548,9 @@ def test_members_that_stop_in_a_simulation(offline: CommandLine, tmp_path: Path)
     assert "1 member stops at step 40" in data["assumptions"]
     assert verdict(data, "init_min_clients") == ("change", 4)
     assert "The run would wait forever for 5 members; 4 have joined." in setting(data, "init_min_clients")["reason"]
+    again = offline.json("advise", "--config", config, "--clients", 5, "--drop", "1@40", "--drop", "1@60")
+    assert verdict(again, "init_min_clients") == ("change", 3), "one more stops later"
+    assert [one["after"]["is_stuck"] for one in again["effects"]] == [False, False]
 
 
 def test_refused_simulations(offline: CommandLine, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from psyche_cli.limits import U32_MAX
 from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.advise.advice import advise
 from psyche_cli.operations.advise.effects import Scenario, one_stops
+from psyche_cli.operations.advise.facts import Facts, WaitFact
 from psyche_cli.operations.advise.harm import without_harm
 from psyche_cli.operations.advise.payloads import AdviceOnSettings
 from psyche_cli.operations.advise.result import Ground, advice_result
@@ -46,6 +47,7 @@ def advise_on_file(
         if seconds is not None and seconds > U32_MAX // 2:
             raise UsageError(f"{option} {seconds} is too long.", hint=f"Use at most {U32_MAX // 2}.")
     facts = facts_of(target.config, target.model, pace)
+    facts = facts._replace(wait=_last_wait(facts, pace))
     limit = target.config["global_batch_size_end"]
     refused = clients + sum(one.joining for one in changes) - limit
     scenarios = [
@@ -62,6 +64,18 @@ def advise_on_file(
         notes=(_FIRST_ROUNDS,) if sum(one.rounds for one in facts.epochs) > len(facts.rounds) else (),
     )
     return advice_result(ground, verdicts, target, output_file)
+
+
+def _last_wait(facts: Facts, pace: Pace) -> WaitFact | None:
+    """The wait with the fewest members, if the run waits forever: again when more members have stopped."""
+    wait = facts.wait
+    while wait is not None and wait.joined > 0:
+        fewer = {key: min(facts.config[key], wait.joined) for key in ("init_min_clients", "min_clients")}
+        again = facts_of({**facts.config, **fewer}, facts.model, pace).wait
+        if again is None or again.joined >= wait.joined:
+            break
+        wait = again
+    return wait
 
 
 def _not_known(arguments: Arguments) -> dict[str, str]:

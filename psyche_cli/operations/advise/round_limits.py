@@ -104,7 +104,12 @@ def round_time(facts: Facts) -> Verdict:
     advised = limit_for(needed)
     grown = _grown(longest, max(needed), f"the final batch size and min_clients = {facts.config['min_clients']}")
     if advised * SHORTENED_FROM > current:
-        return verdict.kept(f"The last report of each round came within {longest} s, which fits{grown}.")
+        if grown:
+            return verdict.kept(
+                f"The last report of each round came within {longest} s{grown}. A limit with time for that would not "
+                "be much shorter."
+            )
+        return verdict.kept(f"The last report of each round came within {longest} s, which fits.")
     epochs = len(facts.epochs)
     if assumed is None and (epochs < FEWEST_EPOCHS or len(rounds) < _FEWEST_TO_SHORTEN):
         return verdict.kept(
