@@ -37,6 +37,7 @@ class Played:
     present: list[int] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     paid: list[int] = field(default_factory=list)
+    round_began: int = 0
 
     def until(self, end: int) -> None:
         """Start the run now, and play to the second ``end``."""
@@ -98,9 +99,13 @@ class Played:
             self.do(action)
             if driver.stage != stage:
                 return
-        longest = account.config["max_round_train_time"]
-        seconds = min(self.scenario.behavior.train_seconds or longest, longest)
-        if stage == RunState.ROUND_WITNESS or (stage == RunState.ROUND_TRAIN and elapsed >= seconds):
+        if stage == RunState.ROUND_TRAIN:
+            self.round_began = account.run_state_start_timestamp
+        seconds = self.scenario.behavior.train_seconds
+        trained = driver.now >= self.round_began + (
+            account.config["max_round_train_time"] if seconds is None else seconds
+        )
+        if trained and stage in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS):
             seen = [member for member in clients if member in self.present]
             with suppress(Refusal):  # no one can be a witness
                 for member in driver.witnesses():

@@ -218,6 +218,8 @@ async def no_more_is_told_after_unsubscribing(session: Session) -> None:
 
 async def logs_are_watched(session: Session) -> None:
     friend, feed = session.friend.pubkey(), session.feed
+    # Without this read, the subscription may begin with the payment of the step before.
+    await session.client.get_balance(friend)
     await feed.websocket.logs_subscribe(RpcTransactionLogsFilterMentions(friend), Confirmed)
     mentions = await feed.subscribed()
     await feed.websocket.logs_subscribe(RpcTransactionLogsFilter.All)
