@@ -139,6 +139,43 @@ def test_the_key_of_the_owner_is_not_here(place: Place, create: Callable[[House]
     assert any("a new key has taken its place" in warning for warning in outcome.json["warnings"])
 
 
+@pytest.mark.parametrize("layout", ["v2", "v0"])
+def test_the_authorizations_of_an_owner_whose_key_is_not_here(place: Place, layout: str) -> None:
+    """The stand-in has them too, so that the steps and their costs are those of the plan."""
+    house = place.house
+    owned_run(house)
+    house.cli.json("join-authorization-create", "--authorizer", address_of(house.stranger))
+    started(place, RunState.PAUSED)
+    if layout == "v0":
+        lay_out(house, layout)
+        place.set_rounds(4)
+    place.migrate()
+    plan = place.planned()
+    del house.cli.variables["WALLET_PRIVATE_KEY_PATH"]
+    data = rehearsed(place).data
+    assert data["stand_in_key"]
+    assert kinds(data) == kinds(plan)
+    assert data["lamports"] == data["planned_lamports"] == plan["fee_lamports"] + plan["rent_lamports"]
+    assert data["differences"] == []
+
+
+@pytest.mark.parametrize("during", ["migrations.rehearse.apply_run", "localnet.play.play"])
+def test_an_interruption(place: Place, monkeypatch: pytest.MonkeyPatch, during: str) -> None:
+    """Nothing is to be continued, because all of it happened on the validator of the rehearsal."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    owned_run(place.house)
+    started(place, RunState.PAUSED)
+    monkeypatch.setattr(f"psyche_cli.operations.{during}", interrupted)
+    outcome = rehearsed(place, "--to-run-id", "other")
+    error = outcome.json["error"]
+    assert outcome.code is ExitCode.INTERRUPTED
+    assert error["message"] == "The rehearsal was interrupted."
+    assert error["hint"] == "Nothing was sent to the cluster."
+
+
 def test_members_are_not_paid(place: Place) -> None:
     """The rehearsal finds what no plan tells: the vault cannot pay what the members earn."""
     house = place.house

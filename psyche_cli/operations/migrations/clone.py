@@ -46,6 +46,11 @@ from psyche_cli.solana.wallet import Wallet
 
 _TOKEN_OWNER: Final = slice(32, 64)
 """The owner in the data of a token account."""
+_GRANTOR: Final = slice(9, 41)
+"""The grantor in the data of an Authorization, after its discriminator and its bump."""
+_GRANTEE: Final = slice(41, 73)
+_SCOPE: Final = 77
+"""Where the bytes of the scope begin, after their length (u32)."""
 
 
 class Copied(NamedTuple):
@@ -84,7 +89,7 @@ def _can_be_copied(raw: RawAccount) -> bool:
 
 
 def with_owner(copied: Copied, real: Pubkey, stand_in: Pubkey) -> Copied:
-    """The accounts with a key in place of the owner of the run, which also gets its SOL and its tokens."""
+    """The accounts with a key in place of the owner of the run, which also gets its SOL, tokens and authorizations."""
     accounts = {}
     for address, raw in copied.accounts.items():
         moved, data = address, raw.data
@@ -95,10 +100,20 @@ def with_owner(copied: Copied, real: Pubkey, stand_in: Pubkey) -> Copied:
             if address == associated_token_address(real, mint):
                 moved = associated_token_address(stand_in, mint)
                 data = data.replace(bytes(real), bytes(stand_in))
+        elif data[:8] == account_discriminator("Authorization") and data[_GRANTOR] == bytes(real):
+            moved, data = _granted_by(stand_in, data)
         elif data[:8] in (account_discriminator("CoordinatorInstance"), account_discriminator("Run")):
             data = data.replace(bytes(real), bytes(stand_in))
         accounts[moved] = raw._replace(address=moved, data=data)
     return copied._replace(accounts=accounts)
+
+
+def _granted_by(grantor: Pubkey, data: bytes) -> tuple[Pubkey, bytes]:
+    """The address and the data of an authorization if another key had granted it."""
+    grantee = Pubkey(data[_GRANTEE])
+    size = int.from_bytes(data[_GRANTEE.stop : _SCOPE], "little")
+    address, bump = find_authorization(grantor, grantee, scope=data[_SCOPE : _SCOPE + size])
+    return address, data[: _GRANTOR.start - 1] + bytes([bump]) + bytes(grantor) + data[_GRANTOR.stop :]
 
 
 class ClonedCluster:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount, format_sol
-from psyche_cli.errors import ExitCode
+from psyche_cli.errors import ExitCode, Interrupted
 from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
 from psyche_cli.operations.elsewhere import Keys
@@ -49,7 +50,7 @@ class _Measured(MigrationTarget):
     ) -> tuple[Receipt, ...]:
         # The folder of the rehearsal does not outlast it.
         title = f"Export run {self._migration.run_id}" if step.kind == "export" else step.title
-        self._notify(f"Rehearsing step {len(self.steps) + 1}: {title}.")
+        self._notify(f"Rehearsing: {title}.")
         before = session.rpc.balance(session.authority)
         receipts = super().perform(session, actual, step, wait)
         paid = before - session.rpc.balance(session.authority)
@@ -80,11 +81,11 @@ def rehearse_migration(
         wallet = Wallet.generate("a stand-in for the owner")
         copied, wanted = with_owner(copied, owner, wallet.address), _owned_by(wanted, owner, wallet.address)
     cluster = ClonedCluster(copied, old_run_id=migration.run_id)
-    with temporary_folder() as folder:
+    with _explaining_interruptions(), temporary_folder() as folder:
         target = _Measured(wanted, migration._replace(export=folder / "export"), session.notify)
         with one_write(cluster.rpc, cluster.clock, _silent, Keys(wallet, wallet)) as local:
             differences = [*_carry_out(local, target), *_differences(target.steps)]
-    epoch, others = _play(session, cluster, wallet, wanted)
+        epoch, others = _play(session, cluster, wallet, wanted)
     data = RehearsedMigration(
         run_id=wanted.run_id,
         old_run_id=migration.run_id,
@@ -97,6 +98,18 @@ def rehearse_migration(
         differences=(*differences, *others),
     )
     return _result(data, notes)
+
+
+@contextmanager
+def _explaining_interruptions() -> Iterator[None]:
+    """Say of an interruption that it has left nothing behind: what was sent ended with the validator."""
+    message, hint = "The rehearsal was interrupted.", "Nothing was sent to the cluster."
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise Interrupted.by(stop, message, hint=hint, sent=False) from None
+    except Interrupted as stop:
+        raise type(stop)(message, hint=hint, sent=False) from None
 
 
 def _silent(_: str) -> None:
