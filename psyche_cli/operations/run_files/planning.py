@@ -225,5 +225,5 @@ def _around(wanted: WantedRun, actual: ActualRun, update: _Update | None) -> Ite
         yield step_of("set-step", f"Set the first step of the run to {step}", (ChangedValue("start_step", None, step),))
         halted = "paused"
     if wanted.state == "running" and (not runs or needs_pause or state == "pausing"):
-        title = "Start the run" if is_new else "Resume the run"
+        title = "Start the run" if halted == "unstarted" else "Resume the run"
         yield step_of("resume", title, (ChangedValue("state", halted, "running"),))
