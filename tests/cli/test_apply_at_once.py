@@ -79,6 +79,16 @@ def test_a_transfer_before_the_answer_counts(house: House, funded: Path, planned
     assert again.json["data"]["already_so"] is True
 
 
+def test_the_question_names_the_steps_only_if_the_plan_is_not_shown(house: House, funded: Path) -> None:
+    [title] = [one["title"] for one in house.cli("plan", funded, "--output", "json").json["data"]["steps"]]
+    cost = "1 step changes run test, for 0.000005 SOL of fees and 60 of the collateral token"
+    hidden = house.cli("apply", funded, "--quiet", "--output", "json")
+    assert f"{cost}: {title}. This requires confirmation" in hidden.json["error"]["message"]
+    shown = answered(house, lambda: None, "apply", funded).stderr
+    assert f"{cost}. Continue? [y/N] " in shown
+    assert shown.split("Continue?")[0].count(title) == 1
+
+
 def test_what_nobody_has_confirmed_is_not_done(house: House, base: WantedRun, funded: Path) -> None:
     other = variations(base)["metadata.name"](base)
     assert apply_file(house, write_declared_run(other, funded.with_name("c.toml"))).code is ExitCode.OK

@@ -93,7 +93,7 @@ def command(
 
         migration = Migration.of(reviewed.migration)
         target, ids = MigrationTarget(wanted, migration), sorted({run_id, migration.run_id})
-    request = Applying(target, reviewed, PauseWait(seconds, on_timeout), again, show)
+    request = Applying(target, reviewed, PauseWait(seconds, on_timeout), again, show, is_plan_shown=not output.quiet)
 
     def write(session: SigningSession) -> Any:
         if call.values["dry_run"]:

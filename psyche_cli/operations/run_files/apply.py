@@ -22,7 +22,7 @@ from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 
 _MOST_TITLES: Final = 20
-"""How many steps the question names."""
+"""How many steps the question names if the plan is not shown above it."""
 
 
 def apply_run(session: SigningSession, applying: Applying) -> OperationResult[AppliedData]:
@@ -82,7 +82,9 @@ def confirm(session: SigningSession, applying: Applying, prepared: Prepared) -> 
     target, actual = applying.target, prepared.actual
     for line in lines_of_steps(prepared.plan.steps, actual.decimals):
         session.notify(line)
-    return session.confirm(_consequence(target.run_id, prepared.plan.steps, actual) + target.losses(actual))
+    question = _consequence(target.run_id, prepared.plan.steps, actual)
+    titles = "" if applying.is_plan_shown else f": {_titles(prepared.plan.steps)}"
+    return session.confirm(f"{question}{titles}.{target.losses(actual)}")
 
 
 def _checked(session: SigningSession, applying: Applying, actual: ActualRun, budget: Budget) -> Plan:
@@ -112,14 +114,17 @@ def _require_same_place(session: SigningSession, reviewed: ReviewedPlan) -> None
 
 
 def _consequence(run_id: str, steps: Sequence[StepData], actual: ActualRun) -> str:
-    """The question before anything is sent."""
+    """How many steps there are and what they cost, before anything is sent."""
     count = "1 step changes" if len(steps) == 1 else f"{len(steps)} steps change"
     costs = [f"{format_sol(sum(step.fee_lamports for step in steps))} SOL of fees"]
     rent = sum(step.rent_lamports for step in steps)
     collateral = sum(step.collateral or 0 for step in steps)
     costs += [f"{format_sol(rent)} SOL of rent"] if rent > 0 else []
     costs += [f"{format_amount(collateral, actual.decimals)} of the collateral token"] if collateral > 0 else []
-    more = len(steps) - _MOST_TITLES
-    titles = "; ".join(step.title for step in steps[:_MOST_TITLES]) + (f"; and {more} more" if more > 0 else "")
     listed = " and ".join([", ".join(costs[:-1]), costs[-1]] if len(costs) > 1 else costs)
-    return f"{count} run {run_id}, for {listed}: {titles}."
+    return f"{count} run {run_id}, for {listed}"
+
+
+def _titles(steps: Sequence[StepData]) -> str:
+    more = len(steps) - _MOST_TITLES
+    return "; ".join(step.title for step in steps[:_MOST_TITLES]) + (f"; and {more} more" if more > 0 else "")

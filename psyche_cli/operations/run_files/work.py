@@ -39,7 +39,8 @@ class Applying(NamedTuple):
     """What is applied: the target and, if a plan file was given, the plan in it.
 
     ``again`` is the command line that continues after an interruption. ``report`` receives what happens as it happens.
-    ``unlocked`` is a context in which other processes may change the run.
+    ``unlocked`` is a context in which other processes may change the run. ``is_plan_shown`` is whether the user sees
+    what ``SigningSession.notify`` receives; otherwise, the question names the steps.
     """
 
     target: Target
@@ -48,6 +49,7 @@ class Applying(NamedTuple):
     again: str
     report: Callable[[OperationResult[ProgressData]], None] = lambda _: None
     unlocked: Callable[[], AbstractContextManager[None]] = nullcontext
+    is_plan_shown: bool = True
 
 
 class Work:
