@@ -12,6 +12,7 @@ import pytest
 from psyche_cli.errors import ExitCode
 from psyche_cli.members.crowd import Habits
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.run_config.load import load_run_config
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import Chain, CommandLine, Outcome
 from tests.cli.test_layouts import lay_out
@@ -133,6 +134,42 @@ def test_rounds_that_wait_for_a_member_that_does_not_report(still_house: House) 
     assert "of 1 member that may be slow rather than gone" in setting(data, "max_round_train_time")["reason"]
     assert verdict(data, "epoch_time") == ("keep", None)
     assert "dropped in 3 of 3 epochs" in setting(data, "epoch_time")["reason"]
+
+
+def test_longer_rounds_under_an_earlier_configuration(still_house: House) -> None:
+    """They keep the limit until the model changes."""
+    run = play(still_house, epochs=1, habits=Habits(train_seconds=30), max_round_train_time=60, epoch_time=100)
+
+    def again(**tables: Any) -> Any:
+        run.pause()
+        run.update(**tables)
+        run.resume()
+        last = run.account.epoch + 4
+        run.play(lambda now: now.account.epoch >= last, clients=4, habits=Habits(train_seconds=4))
+        return advise(still_house)
+
+    data = again(config={**run.account.config, "cooldown_time": 6})
+    reason = setting(data, "max_round_train_time")["reason"]
+    assert verdict(data, "max_round_train_time") == ("keep", None), reason
+    assert "within 4 s, and within 30 s under an earlier configuration" in reason
+    assert figures(data, "max_round_train_time")["last_report_maximum"] == 4
+    llm: dict[str, Any] = dict(load_run_config(MINIMAL).model["LLM"])
+    model = {"LLM": {**llm, "max_seq_len": llm["max_seq_len"] // 2}}
+    assert verdict(again(model=model), "max_round_train_time") == ("change", 8)
+
+
+def test_a_member_that_stops_and_comes_back(still_house: House) -> None:
+    """It reported rounds as fast as the others before it stopped, and joins the next epoch."""
+    limits = {"max_round_train_time": 40, "epoch_time": 200, "min_clients": 3}
+    run = play(still_house, epochs=1, clients=5, habits=Habits(train_seconds=4), **limits)
+    until = run.account.epoch + 2
+    run.play(lambda now: now.account.progress["step"] >= 40, clients=5, habits=Habits(train_seconds=4))
+    run.play(lambda now: now.account.epoch > until - 2, clients=5, habits=Habits(train_seconds=4, absent=1))
+    run.play(lambda now: now.account.epoch >= until, clients=5, habits=Habits(train_seconds=4))
+    data = advise(still_house)
+    of_rounds = figures(data, "max_round_train_time")
+    assert (of_rounds["members_dropped"], of_rounds["rounds_with_missing_reports"]) == (1, 2)
+    assert verdict(data, "max_round_train_time") == ("change", 11)  # rounds of 4 s may become 6 s with 3 members
 
 
 def test_min_clients_above_the_members_that_stay(still_house: House) -> None:

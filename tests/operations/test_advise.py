@@ -16,8 +16,18 @@ from psyche_cli.model.simulation.history import EpochEnd
 from psyche_cli.operations.advise.advice import KEYS, advise, with_advice
 from psyche_cli.operations.advise.diff import unified_diff
 from psyche_cli.operations.advise.effects import Scenario, effects, observed_scenarios, one_stops
-from psyche_cli.operations.advise.facts import EpochFact, Facts, RoundFact, Spread, WaitFact, WarmupFact, late_by
+from psyche_cli.operations.advise.facts import (
+    EpochFact,
+    Facts,
+    Former,
+    RoundFact,
+    Spread,
+    WaitFact,
+    WarmupFact,
+    late_by,
+)
 from psyche_cli.operations.advise.harm import without_harm
+from psyche_cli.operations.advise.in_progress import EndedRound, Reported, rounds_explained
 from psyche_cli.operations.advise.simulated import Pace, course_of, facts_of, play
 from psyche_cli.operations.advise.verdict import Verdict, limit_for
 from psyche_cli.run_config.load import load_run_config
@@ -200,6 +210,53 @@ def test_a_limit_leaves_time_for_larger_batches_and_fewer_members() -> None:
     raised = verdicts(facts(rounds=[ramp] * 30, config={"epoch_time": 500}))["max_round_train_time"]
     assert raised.advised == limit_for([75])  # 2 sequences each, then 6
     assert "may become 75 s with the final batch size" in raised.reason
+
+
+def test_longer_times_under_earlier_configurations_count_against_shorter_limits() -> None:
+    limits = {"max_round_train_time": 60, "warmup_time": 80, "cooldown_time": 40, "round_witness_time": 8}
+    config = {**limits, "epoch_time": 1000}
+    short = [ROUND._replace(witness_seconds=8)] * 30
+
+    def found(former: Former) -> dict[str, Verdict]:
+        return verdicts(facts(rounds=short, former=former, config=config))
+
+    without = found(Former())
+    assert {key: without[key].advised for key in limits} == dict(zip(limits, (8, 7, 20, 4), strict=True))
+    assert not any("earlier configuration" in one.reason for one in without.values())
+    long = ROUND._replace(reports=(2, 20), in_time=2)
+    some = found(Former().also([ROUND, long], [WARMUP._replace(reports=(1, 20))], [EPOCH._replace(saved=(1, 4))]))
+    assert [some[key].advised for key in limits] == [None, 32, 20, 4]
+    for key, seconds in (("max_round_train_time", 20), ("warmup_time", 20), ("cooldown_time", 4)):
+        assert f"within {seconds} s under an earlier configuration" in some[key].reason
+    late = RoundFact(train_seconds=62, witness_seconds=8, expected=2, reports=(2, 66), in_time=1)
+    most = found(Former().also([late], [WARMUP._replace(reports=(200,))], [EPOCH._replace(saved=(30,))]))
+    assert {most[key].kind for key in limits} == {"keep"}
+    assert "now need up to 6 s of RoundWitness" in most["round_witness_time"].reason
+
+
+def test_the_longest_times_of_all_earlier_configurations_are_kept() -> None:
+    """And the times of rounds are scaled as those of the present configuration are."""
+    small, large = (ROUND._replace(members=8, batch=batch, reports=(9,)) for batch in (16, 64))
+    former = Former().also([small, large], [], []).also([small._replace(reports=(8,))], [WARMUP], [EPOCH])
+    assert (former.round_longest, former.round_needed(64, 8), former.round_needed(64, 4)) == (9, 36, 72)
+    assert (len(former.rounds), former.warmup, former.saved, former.in_witness) == (2, 3, 1, 0)
+    assert former.also([], [], []) == former
+
+
+def test_a_member_that_was_quick_and_then_dropped_is_gone() -> None:
+    """Even if it joins a later epoch; not if it reports again, or is not known to be quick."""
+    wallet = b"a wallet"
+    ended = [EndedRound(ROUND, 1, moment, WALLET, frozenset()) for moment in (10, 12)]
+    for gone, expected in (
+        ({}, [WALLET, WALLET]),
+        ({(1, wallet): 8}, [frozenset(), frozenset()]),
+        ({(1, wallet): 10}, [WALLET, frozenset()]),
+        ({(2, wallet): 8}, [WALLET, WALLET]),
+    ):
+        assert [one.slow for one in rounds_explained(ended, {wallet: 50}, gone)] == expected, gone
+    silent = [one._replace(silent=WALLET) for one in ended]
+    assert [one.slow for one in rounds_explained(silent, {}, {(1, wallet): 8})] == [WALLET, WALLET]
+    assert [Reported(seconds, 0).is_quick(10) for seconds in (5, 6)] == [True, False]
 
 
 def test_a_warmup_is_kept_for_members_that_were_slow() -> None:

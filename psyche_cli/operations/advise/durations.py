@@ -11,6 +11,7 @@ from psyche_cli.operations.advise.verdict import (
     SHORTENED_FROM,
     Figure,
     Verdict,
+    earlier,
     limit_for,
     percent,
     spread_figures,
@@ -63,8 +64,11 @@ def warmup_time(facts: Facts) -> Verdict:
             f"All warmups ended early, by the reports of {counted(warmups[-1].expected, 'member')}, which "
             f"suffice; the last report came after {spread.longest} s. A longer limit would change nothing."
         )
+    former = facts.former.warmup
+    advised = max(advised, limit_for([former]) if former > 0 else 0)
+    within = f"The last report of each warmup came within {spread.longest} s{earlier(spread.longest, former)}."
     if late > 0 or advised * SHORTENED_FROM > current:
-        return verdict.kept(f"The last report of each warmup came within {spread.longest} s.")
+        return verdict.kept(within)
     slow = len(frozenset[bytes]().union(*(one.slow for one in warmups)))
     if slow > 0:
         return verdict.kept(
@@ -82,7 +86,7 @@ def warmup_time(facts: Facts) -> Verdict:
     return verdict._replace(
         kind="change",
         advised=advised,
-        reason=f"The last report of each warmup came within {spread.longest} s. {effect}",
+        reason=f"{within} {effect}",
     )
 
 
@@ -115,15 +119,17 @@ def cooldown_time(facts: Facts) -> Verdict:
             reason=f"In {none_in_time} of {counted(len(epochs), 'epoch')}, the first checkpoint was recorded after "
             f"Cooldown was over, at the latest {max(first)} s after it began.",
         )
-    spread, advised = Spread.of(last), limit_for(last)
-    advised = max(advised, math.ceil(current / 2))
-    if late > 0 or limit_for(last) * SHORTENED_FROM > current or advised >= current:
-        return verdict.kept(f"Checkpoints were recorded within {spread.longest} s.")
+    longest, former = Spread.of(last).longest, facts.former.saved
+    needed = max(limit_for(last), limit_for([former]) if former > 0 else 0)
+    advised = max(needed, math.ceil(current / 2))
+    within = f"within {longest} s{earlier(longest, former)}"
+    if late > 0 or needed * SHORTENED_FROM > current or advised >= current:
+        return verdict.kept(f"Checkpoints were recorded {within}.")
     if len(last) < len(epochs):
         return verdict.kept("Some epochs had no checkpoint recorded, so the facts do not show that less suffices.")
     return verdict._replace(
         kind="change",
         advised=advised,
-        reason=f"Cooldown always lasts its full time, but checkpoints were recorded within {spread.longest} s. The "
+        reason=f"Cooldown always lasts its full time, but checkpoints were recorded {within}. The "
         "chain does not show members that save the model without recording it: shorten it in steps.",
     )

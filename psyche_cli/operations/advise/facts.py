@@ -149,13 +149,52 @@ class WaitFact(NamedTuple):
     joined: int
 
 
+class Former(NamedTuple):
+    """The longest times that were observed under earlier configurations, with the same model. 0 means none.
+
+    ``rounds`` has, for each batch size and number of members, the round with the latest report. ``in_witness`` are the
+    seconds from the beginning of RoundWitness to a report at most, ``warmup`` those to a report that the model was
+    loaded, and ``saved`` those from the beginning of Cooldown to a member's first record of a checkpoint.
+    """
+
+    rounds: tuple[RoundFact, ...] = ()
+    in_witness: int = 0
+    warmup: int = 0
+    saved: int = 0
+
+    def also(self, rounds: Iterable[RoundFact], warmups: Iterable[WarmupFact], epochs: Iterable[EpochFact]) -> Former:
+        """With what was observed under another configuration."""
+        longest, in_witness = dict[tuple[int, int], RoundFact](), self.in_witness
+        for one in (*self.rounds, *rounds):
+            known = longest.get((one.batch, one.members))
+            if one.reports and (known is None or max(one.reports) > max(known.reports)):
+                longest[one.batch, one.members] = one
+            in_witness = max(in_witness, *(seconds - one.train_seconds for seconds in one.reports[one.in_time :]), 0)
+        return Former(
+            tuple(longest.values()),
+            in_witness,
+            max([self.warmup, *(seconds for one in warmups for seconds in one.reports)]),
+            max([self.saved, *(seconds for one in epochs for seconds in one.saved)]),
+        )
+
+    def round_needed(self, batch: int, members: int) -> int:
+        """The longest time that a round would need with another batch size, and as many members or fewer."""
+        return max((one.needed(batch, members) for one in self.rounds), default=0)
+
+    @property
+    def round_longest(self) -> int:
+        """The time of the latest report of a round."""
+        return max((max(one.reports) for one in self.rounds), default=0)
+
+
 class Facts(NamedTuple):
     """All facts about a run under its present configuration.
 
     ``wait`` is the one that goes on now, if any. ``came`` is the number of members with which each of the last three
     epochs began, also under former configurations; 0 if none is known. ``overdue`` are the seconds for which states
     lasted longer than their time, because nobody ticked. ``assumed_train`` and ``assumed_warmup`` are the seconds that
-    the members need for a round and for the warmup, if they are assumed rather than observed.
+    the members need for a round and for the warmup, if they are assumed rather than observed. ``former`` was observed
+    under earlier configurations, and only counts against shorter limits.
     """
 
     config: Mapping[str, int]
@@ -168,6 +207,7 @@ class Facts(NamedTuple):
     overdue: int = 0
     assumed_train: int | None = None
     assumed_warmup: int | None = None
+    former: Former = Former()
 
     @property
     def seconds(self) -> int:

@@ -118,6 +118,17 @@ class OpenEpoch(NamedTuple):
         )
 
 
+class Reported(NamedTuple):
+    """A member's reports of rounds in the epoch: the seconds of the longest, and the ``moment`` of the latest."""
+
+    longest: int
+    moment: int
+
+    def is_quick(self, limit: int) -> bool:
+        """Whether all came well within a time limit."""
+        return 2 * self.longest <= limit
+
+
 class EndedRound(NamedTuple):
     """A round that ended, in the epoch with this number, at the ``moment`` that counts the states of the run.
 
@@ -139,8 +150,15 @@ class EndedWarmup(NamedTuple):
     missing: frozenset[bytes]
 
 
-def rounds_explained(ended: Sequence[EndedRound], signs: Mapping[bytes, int]) -> list[RoundFact]:
-    """The rounds, with what became of their missing witnesses. ``signs`` are the latest moments of life of wallets."""
+def rounds_explained(
+    ended: Sequence[EndedRound], signs: Mapping[bytes, int], gone: Mapping[tuple[int, bytes], int]
+) -> list[RoundFact]:
+    """The rounds, with what became of their missing witnesses. ``signs`` are the latest moments of life of wallets.
+
+    ``gone`` has the moments of the last reports of members that reported well within the limit, and were dropped later
+    in the epoch with this number. They did not report the rounds between because they were gone, even if they join
+    again.
+    """
     found, last_drop, epoch = list[RoundFact](), len(ended) + _DROPPED_WITHIN + 1, -1
     for index in range(len(ended) - 1, -1, -1):
         one = ended[index]
@@ -148,7 +166,8 @@ def rounds_explained(ended: Sequence[EndedRound], signs: Mapping[bytes, int]) ->
             epoch, last_drop = one.epoch, len(ended) + _DROPPED_WITHIN + 1
         if one.fact.dropped > 0:
             last_drop = index
-        slow = one.silent | _alive_after(one.moment, one.missing, signs)
+        left = {wallet for wallet in one.missing if gone.get((one.epoch, wallet), one.moment) < one.moment}
+        slow = one.silent | _alive_after(one.moment, one.missing - left, signs)
         found.append(one.fact._replace(slow=slow, awaited=last_drop - index <= _DROPPED_WITHIN))
     return found[::-1]
 

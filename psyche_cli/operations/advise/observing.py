@@ -10,12 +10,13 @@ from psyche_cli.history.states import Happened
 from psyche_cli.model.committee import expected_witnesses
 from psyche_cli.model.simulation.recorder import reason_of_end
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.operations.advise.facts import NOBODY, EpochFact, Facts, WaitFact
+from psyche_cli.operations.advise.facts import NOBODY, EpochFact, Facts, Former, WaitFact
 from psyche_cli.operations.advise.in_progress import (
     EndedRound,
     EndedWarmup,
     OpenEpoch,
     OpenRound,
+    Reported,
     rounds_explained,
     warmups_explained,
     witnesses_of,
@@ -29,8 +30,8 @@ _RECENT: Final = 3
 class Observer:
     """Follows the events of a run in order.
 
-    When the configuration or the model changes, the facts begin anew; ``changes`` is the number of such changes, and
-    ``since`` the step of the latest one.
+    When the configuration or the model changes, the facts begin anew, except for the longest times with the same model;
+    ``changes`` is the number of such changes, and ``since`` the step of the latest one.
     ``state`` is the run after the latest event, None while it does not exist, ``last`` its last state, and ``now`` the
     time of that event in Unix seconds of the cluster. Epochs that were paused, or whose beginning is not known, are
     left out.
@@ -43,6 +44,7 @@ class Observer:
         self.now = 0
         self.since = 0
         self._came: tuple[int, ...] = ()
+        self._former = Former()
         self._begin()
 
     def _begin(self) -> None:
@@ -52,6 +54,8 @@ class Observer:
         self._overdue = 0
         self._moment = 0
         self._signs: dict[bytes, int] = {}
+        self._reported: dict[bytes, Reported] = {}
+        self._gone: dict[tuple[int, bytes], int] = {}
         self._epoch: OpenEpoch | None = None
         self._round: OpenRound | None = None
         self._cooled_at: int | None = None
@@ -64,12 +68,13 @@ class Observer:
         return Facts(
             state.config,
             state.model,
-            rounds_explained(self._rounds, self._signs),
+            rounds_explained(self._rounds, self._signs, self._gone),
             warmups_explained(self._warmups, self._signs),
             self._epochs,
             wait_of(state, self.now),
             min(self._came, default=0),
             self._overdue,
+            former=self._former,
         )
 
     def add(self, one: Happened, time: int) -> None:
@@ -85,11 +90,20 @@ class Observer:
         if not is_same and _settings_of(before) != _settings_of(after):
             self.changes += any(before.config.values())
             self.since = after.step
+            self._keep_longest(before, after)
             self._begin()
         if one.event.program == "coordinator":
             self._report(one.event.kind, one.event.accounts.get("user", ""), before, time)
         if before.run_state != after.run_state:
             self._enter(before, after, after.run_state_start_timestamp)
+
+    def _keep_longest(self, before: CoordinatorState, after: CoordinatorState) -> None:
+        """Keep the longest times when the configuration changes, and forget them when the model does."""
+        if _model_of(before) != _model_of(after):
+            self._former = Former()
+            return
+        rounds, warmups = (one.fact for one in self._rounds), (one.fact for one in self._warmups)
+        self._former = self._former.also(rounds, warmups, self._epochs)
 
     # --- reports --------------------------------------------------------------------------------------------------
 
@@ -112,9 +126,12 @@ class Observer:
 
     def _add_witness(self, wallet: bytes, before: CoordinatorState, time: int) -> None:
         assert self._round is not None
+        seconds = max(time - self._round.began, 0)
+        known = self._reported.get(wallet, Reported(0, 0))
+        self._reported[wallet] = Reported(max(known.longest, seconds), self._moment)
         self._round = self._round.reported(
             wallet,
-            max(time - self._round.began, 0),
+            seconds,
             limit=before.config["max_round_train_time"],
             in_state=before.run_state == RunState.ROUND_TRAIN,
         )
@@ -178,7 +195,7 @@ class Observer:
                 self._epoch = self._round = self._cooled_at = None
 
     def _begin_warmup(self, after: CoordinatorState, at: int) -> None:
-        self._cooled_at = None
+        self._cooled_at, self._reported = None, {}
         self._came = (*self._came, len(after.epoch.clients))[-_RECENT:]
         if self._epoch is not None:
             wanted = self._epoch.wanted(after.config)
@@ -200,6 +217,11 @@ class Observer:
         self._overdue += max(fact.witness_seconds - before.config["round_witness_time"], 0)
         missing = NOBODY if fact.is_complete else witnesses_of(before) - now.reporters
         epoch, self._round = self._epoch, None
+        stay = {client.id.signer for client in after.epoch.clients}
+        for client in before.epoch.clients:
+            own = self._reported.get(client.id.signer)
+            if own is not None and client.id.signer not in stay and own.is_quick(before.config["max_round_train_time"]):
+                self._gone[before.progress["epoch"], client.id.signer] = own.moment
         silent = missing if epoch is None else missing - epoch.reporters
         self._rounds.append(EndedRound(fact, before.progress["epoch"], self._moment, missing, silent))
         if epoch is not None:
@@ -230,8 +252,12 @@ def _joined(state: CoordinatorState) -> int:
 
 
 def _settings_of(state: CoordinatorState) -> tuple[Mapping[str, int], Mapping[str, Any]]:
-    """The configuration and the model, without the checkpoint, which members and the program change."""
-    return state.config, {key: value for key, value in state.model["LLM"].items() if key != "checkpoint"}
+    return state.config, _model_of(state)
+
+
+def _model_of(state: CoordinatorState) -> Mapping[str, Any]:
+    """The model without the checkpoint, which members and the program change."""
+    return {key: value for key, value in state.model["LLM"].items() if key != "checkpoint"}
 
 
 def _wallet(address: str) -> bytes:

@@ -16,6 +16,7 @@ from psyche_cli.operations.advise.verdict import (
     SHORTENED_FROM,
     Figure,
     Verdict,
+    earlier,
     limit_for,
     percent,
     spread_figures,
@@ -100,20 +101,24 @@ def round_time(facts: Facts) -> Verdict:
             f"Reports came within {longest} s, but {counted(doubtful, 'round')} {_lacks(doubtful)} "
             f"reports{_of_members(members)}."
         )
-    needed = [one.needed(final, facts.config["min_clients"]) for one in rounds if one.reports]
-    advised = limit_for(needed)
-    grown = _grown(longest, max(needed), f"the final batch size and min_clients = {facts.config['min_clients']}")
+    fewest = facts.config["min_clients"]
+    needed = [one.needed(final, fewest) for one in rounds if one.reports]
+    before = facts.former.round_needed(final, fewest)
+    advised = max(limit_for(needed), limit_for([before]) if before > 0 else 0)
+    most, observed = max(*needed, before), max(longest, facts.former.round_longest)
+    within = f"The last report of each round came within {longest} s{earlier(longest, facts.former.round_longest)}"
+    grown = _grown(observed, most, f"the final batch size and min_clients = {fewest}")
     if advised * SHORTENED_FROM > current:
         if grown:
-            return verdict.kept(
-                f"The last report of each round came within {longest} s{grown}. A limit with time for that would not "
-                "be much shorter."
-            )
-        return verdict.kept(f"The last report of each round came within {longest} s, which fits.")
+            end = "is more than max_round_train_time" if most > current else "leaves no time for a much shorter limit"
+            return verdict.kept(f"{within}{grown}. That {end}.")
+        if observed > longest:
+            return verdict.kept(f"{within}. A limit with time for that would not be much shorter.")
+        return verdict.kept(f"{within}, which fits.")
     epochs = len(facts.epochs)
     if assumed is None and (epochs < FEWEST_EPOCHS or len(rounds) < _FEWEST_TO_SHORTEN):
         return verdict.kept(
-            f"The last report of each round came within {longest} s{grown}. But {counted(len(rounds), 'round')} "
+            f"{within}{grown}. But {counted(len(rounds), 'round')} "
             f"in {counted(epochs, 'epoch')} do not show that none is longer: a shorter limit is advised from "
             f"{_FEWEST_TO_SHORTEN} rounds in {FEWEST_EPOCHS} epochs on."
         )
@@ -127,7 +132,7 @@ def round_time(facts: Facts) -> Verdict:
     return verdict._replace(
         kind="change",
         advised=advised,
-        reason=f"The last report of each round came within {longest} s{grown}. {effect}",
+        reason=f"{within}{grown}. {effect}",
     )
 
 
@@ -183,6 +188,12 @@ def witness_time(facts: Facts) -> Verdict:
     if any(not one.is_complete for one in rounds):
         return verdict.kept("Some rounds lack reports, so the facts do not show that less time suffices.")
     advised = max(math.ceil(current / 2), _SHORTEST_WITNESS)
+    former = facts.former
+    beyond = max(former.in_witness, former.round_longest - facts.config["max_round_train_time"])
+    if beyond > 0 and limit_for([beyond]) > advised:
+        return verdict.kept(
+            f"Under an earlier configuration, reports came that now need up to {beyond} s of RoundWitness."
+        )
     if spent < _WITNESS_SHARE * whole or advised >= current:
         return verdict.kept(f"RoundWitness takes {percent(spent, whole):g}% of the time of rounds.")
     return verdict._replace(

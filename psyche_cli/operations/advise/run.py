@@ -188,7 +188,8 @@ def _dumping(session: Session, request: Request, target: Target) -> tuple[str, .
 def _notes(story: _Story, last: CoordinatorState) -> Iterator[str]:
     if story.observer.changes > 0:
         yield (
-            f"The facts are from step {story.observer.since} on, when the configuration or the model was last changed."
+            f"The facts are from step {story.observer.since} on, when the configuration or the model was last changed. "
+            "Longer times that were observed earlier with the same model still count against shorter limits."
         )
     if story.incarnation.closed_by is not None:
         yield "The run is closed: the advice is for another one like it."

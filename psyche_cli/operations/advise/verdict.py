@@ -60,6 +60,11 @@ def limit_for(times: Iterable[int]) -> int:
     return max(math.ceil(MARGIN_FACTOR * spread.p95), spread.longest) + MARGIN_SECONDS
 
 
+def earlier(observed: int, former: int) -> str:
+    """What to add to an observed time, if a longer one was observed under an earlier configuration."""
+    return "" if former <= observed else f", and within {former} s under an earlier configuration"
+
+
 def percent(part: float, whole: float) -> float:
     """A share in percent, with one decimal place; 0 of nothing."""
     return round(100 * part / whole, 1) if whole > 0 else 0.0
