@@ -552,7 +552,8 @@ def test_a_configuration_and_a_run_file_are_simulated(offline: CommandLine, tmp_
     assert changes(found[0]) == changes(found[1]) == {"config.max_round_train_time": 47, "config.warmup_time": 5}
     for data in found:
         assert (data["source"], data["run_id"], data["file"]) == ("simulation", None, str(folder / "config.toml"))
-        assert data["assumptions"] == ["3 members", "rounds of 30 s", "warmups of 2 s", "someone ticks every second"]
+        pace = "rounds of 30 s, with every batch size and number of members"
+        assert data["assumptions"] == ["3 members", pace, "warmups of 2 s", "someone ticks every second"]
         [whole, _] = data["effects"]
         assert (whole["before"]["epochs_ended_early"], whole["after"]["epochs_ended_early"]) == (12, 0)
     bare = offline.json("advise", "--config", run_file)

@@ -267,6 +267,22 @@ def test_a_warmup_is_kept_for_members_that_were_slow() -> None:
     assert (found.kind, "1 member did not report 4 warmups" in found.reason) == ("keep", True)
 
 
+def test_a_warmup_is_kept_if_a_part_of_the_members_ends_it() -> None:
+    quick = WARMUP._replace(expected=1, reports=(2,), in_time=1)
+    config = {"warmup_time": 50, "epoch_time": 100, "witness_nodes": 1}
+    found = verdicts(facts(warmups=[quick] * 4, config=config))["warmup_time"]
+    assert (found.kind, "1 report of 3 members suffices" in found.reason) == ("keep", True)
+
+
+def test_round_witness_time_is_kept_for_rounds_that_grow() -> None:
+    config = {"max_round_train_time": 10, "round_witness_time": 12, "global_batch_size_end": 12, "min_clients": 3}
+    for batch, expected in ((12, 6), (3, None)):
+        rounds = [ROUND._replace(witness_seconds=12, batch=batch, members=3)] * 30
+        found = verdicts(facts(rounds=rounds, config=config))["round_witness_time"]
+        assert found.advised == expected
+    assert "Rounds may become 16 s" in found.reason
+
+
 def test_a_warmup_that_its_reports_end_is_not_longer_with_a_longer_limit() -> None:
     early = WARMUP._replace(expected=1, reports=(2, 20, 20), in_time=1, late_by=10)
     found = verdicts(facts(warmups=[early] * 4))["warmup_time"]

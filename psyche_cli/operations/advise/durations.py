@@ -78,6 +78,12 @@ def warmup_time(facts: Facts) -> Verdict:
         )
     if len(last) < len(warmups):
         return verdict.kept("Nobody reported the end of some warmups, so the facts do not show that less suffices.")
+    enough, most = facts.config["witness_nodes"], max((one.clients for one in facts.epochs), default=0)
+    if assumed is None and 0 < enough < most:
+        return verdict.kept(
+            f"{within} But {counted(enough, 'report')} of {counted(most, 'member')} "
+            f"{'suffices' if enough == 1 else 'suffice'} to end Warmup, so the time that the others need is not known."
+        )
     effect = (
         f"{counted(missing, 'warmup')} waited for reports that never came."
         if missing > 0

@@ -98,7 +98,7 @@ def _assumptions(arguments: Arguments, target: Target) -> Iterator[str]:
     if arguments.train_seconds is None:
         yield f"rounds of {config['max_round_train_time']} s, the slowest; change it with --train-seconds"
     else:
-        yield f"rounds of {arguments.train_seconds} s"
+        yield f"rounds of {arguments.train_seconds} s, with every batch size and number of members"
     if arguments.warmup_seconds is None:
         yield f"warmups of {config['warmup_time']} s, the slowest; change it with --warmup-seconds"
     else:

@@ -194,6 +194,14 @@ def witness_time(facts: Facts) -> Verdict:
         return verdict.kept(
             f"Under an earlier configuration, reports came that now need up to {beyond} s of RoundWitness."
         )
+    config = facts.config
+    final, fewest = config["global_batch_size_end"], config["min_clients"]
+    needed = max((one.needed(final, fewest) for one in rounds if one.reports), default=0)
+    if facts.assumed_train is None and limit_for([needed]) > config["max_round_train_time"] + advised:
+        return verdict.kept(
+            f"Rounds may become {needed} s with the final batch size and min_clients = {fewest}. "
+            "Reports then come in RoundWitness, so its time may be needed."
+        )
     if spent < _WITNESS_SHARE * whole or advised >= current:
         return verdict.kept(f"RoundWitness takes {percent(spent, whole):g}% of the time of rounds.")
     return verdict._replace(
